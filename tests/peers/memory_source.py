@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from aigw_sansio.exchanges.source import Placed, ResponseHandler
+from aigw_sansio.exchanges.source import Placed, ResponseHandler, Verdict
 from aigw_sansio.faults import Fault
 from aigw_sansio.ids import ConnId
 from aigw_sansio.providers.call import ProviderCall
@@ -57,8 +57,8 @@ class MemoryCall:
         self._source.said.append("cancel")
         self._over = True
 
-    def settle(self, now: float, *, good: bool) -> None:
-        self._source.said.append("good" if good else "bad")
+    def settle(self, verdict: Verdict, now: float) -> None:
+        self._source.said.append("good" if verdict.good else "bad")
 
     def release(self, now: float) -> None:
         assert not self._over, "released after its end was told"

@@ -20,7 +20,7 @@ from .policy import Policy
 from .record import NO_TIMES, ExchangeRecord, Times
 from .response import ProviderResponse
 from .retry import note_status
-from .source import Call, Placed, Source
+from .source import Call, Placed, Source, Verdict
 from .states import ExchangeInput
 
 #: Reasons to pause a provider: the messages of its exchange are queued; too much is held for the client; a turn did not
@@ -164,7 +164,7 @@ class Attempt:
         whole = response is not None and response.over and response.fault is None
         if self._judged is not None:
             judged, self._judged = self._judged, None
-            judged.settle(now, good=fault is None and response is not None and response.may_be_kept)
+            judged.settle(Verdict() if response is None else response.verdict(fault), now)
         if response is not None:
             response.close()
         call, self._running = self._running, None

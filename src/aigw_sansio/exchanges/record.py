@@ -12,11 +12,12 @@ from ..bodies.framing import is_textual, media_type
 from ..engine.services import Services
 from ..events import ExchangeEnded, RequestAdmitted, UsageReported
 from ..faults import Fault, Side
-from ..formats.costs import cost_of
 from ..ids import Payload
 from ..providers.call import ProviderCall
 from ..providers.named_model import named_model
 from ..providers.trace_context import passed_on, traceparent_of
+from ..quotas.claim import NOTHING, spent_of
+from ..quotas.costs import cost_of
 from ..quoting import LONGEST
 from ..wires.heads import header_values
 from .encoder import KeptText
@@ -87,7 +88,7 @@ class ExchangeRecord:
         if usage is not None:
             # What a client says that all of it costs is counted once, at the end.
             each = price is not None and price.total_cost is None
-            quota.charge(usage, cost_of(price, usage) if price is not None and each else None, now)
+            quota.charge(spent_of(usage, cost_of(price, usage) if price is not None and each else None), now)
 
     def tell_end(
         self,
@@ -154,7 +155,7 @@ class ExchangeRecord:
         if call.quota is not None:
             if charged and last.price is not None and last.price.total_cost is None:
                 cost = None
-            call.quota.finish(None if cached or charged else usage, cost, now)
+            call.quota.finish(NOTHING if cached else spent_of(None if charged else usage, cost), now)
 
 
 def _payload(services: Services, last: PlannedStep, kept: KeptText | None) -> Payload:

@@ -29,11 +29,14 @@ from .hidden_keys import ALL, HiddenKeys, any_bytes
 from .own_parts import GuardedDecoder, OwnParts
 from .read_depth import ReadDepth
 from .shown_size import first_too_large
+from .source import Verdict
 
 #: If fewer bytes are held, a read completes no chunk that may become too large.
 _LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
+#: Faults that say more of the time that a request has than of the response.
+_OWN_CLOCKS: Final = frozenset({FaultKind.FIRST_BYTE_TIMEOUT, FaultKind.IDLE_TIMEOUT, FaultKind.TOTAL_TIMEOUT})
 
 
 class ProviderResponse:
@@ -377,6 +380,14 @@ class ProviderResponse:
         if self.status != 200 or self._failed or self._broken is not None or self._finish_reason == "unknown":
             return False
         return not (self.is_stream and self.known) or self.ended_well
+
+    def verdict(self, fault: Fault | None) -> Verdict:
+        """What its reader says of it at the end. ``fault``: why it was not shown to its end. Only what is wrong with
+        the response itself makes it bad, not that its reader left, or had no more time for it."""
+        good: bool | None = self.may_be_kept
+        if fault is not None:
+            good = False if fault.side is Side.PROVIDER and fault.kind not in _OWN_CLOCKS else None
+        return Verdict(good, self.usage())
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).

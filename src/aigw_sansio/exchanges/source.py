@@ -9,7 +9,7 @@ The pool of connections is a source; a cache in front of it is another.
 from typing import NamedTuple, Protocol
 
 from ..engine.client import Requester
-from ..events import Reach
+from ..events import Reach, UsageReported
 from ..faults import Fault
 from ..ids import ConnId
 from ..providers.call import ProviderCall
@@ -25,6 +25,14 @@ class Placed(NamedTuple):
     reach: Reach
     handshake_s: float
     lent: Secret | None = None
+
+
+class Verdict(NamedTuple):
+    """What one that has read a response says of it. ``good``: whether it may be shown to others; ``None``: it was not
+    read far enough to tell. ``usage``: what was used, as far as it was read."""
+
+    good: bool | None = None
+    usage: UsageReported | None = None
 
 
 class ResponseHandler(Protocol):
@@ -74,10 +82,10 @@ class Call(Protocol):
     def cancel(self, now: float) -> None:
         """Cancel the call, in any phase. The provider notices at once; the handler is told nothing more."""
 
-    def settle(self, now: float, *, good: bool) -> None:
-        """The response was judged: a source that keeps responses may keep it if it is ``good``. Called once for a
-        request that uses the cache, when its attempt ends: after the end of the response, or before the call is
-        cancelled or released. The handler may be told nothing more."""
+    def settle(self, verdict: Verdict, now: float) -> None:
+        """The response was judged: a source that keeps responses may keep it if it is good. Called once for a request
+        that uses the cache, when its attempt ends: after the end of the response, or before the call is cancelled or
+        released. The handler may be told nothing more."""
 
     def release(self, now: float) -> None:
         """The response is complete, its transport is not: the source may read on for a while, so that it can use the

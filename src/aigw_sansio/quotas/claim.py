@@ -12,12 +12,31 @@ from typing import Final, NamedTuple, Protocol
 
 from ..config import GatewaySettings
 from ..events import UsageReported
-from ..ids import MetadataValue
+from ..ids import CustomCost, MetadataValue
 from ..quota_rules import Counter, Measure, QuotaRule, Selector
+from .costs import cost_of
 from .window import MOST_COUNTED
 
 #: Costs are counted in billionths of a dollar, so that sums stay exact.
 DOLLAR: Final = 1_000_000_000
+
+
+class Spent(NamedTuple):
+    """What was used: tokens of input and output, and billionths of a dollar."""
+
+    tokens: int = 0
+    cost: int = 0
+
+
+NOTHING: Final = Spent()
+
+
+def spent_of(usage: UsageReported | None, cost: float | None) -> Spent:
+    """What was used, by what a provider reported, and by what it ``cost`` in US dollars; ``None``: nobody knows."""
+    tokens = 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
+    # Safety: clients and providers say these, so they may be anything.
+    dollars = 0.0 if cost is None else min(cost, MOST_COUNTED)
+    return Spent(min(tokens, MOST_COUNTED), min(round(dollars * DOLLAR), MOST_COUNTED))
 
 
 class Charge(NamedTuple):
@@ -30,17 +49,17 @@ class Charge(NamedTuple):
 class Keeper(Protocol):
     """Counts for claims."""
 
-    def finish(self, quota: "StepQuota", usage: UsageReported | None, cost: float | None, now: float) -> None:
-        """What has the claim is over: count what it used."""
+    def finish(self, quota: "StepQuota", spent: Spent, now: float) -> None:
+        """All that had the claim is over: count what was used last."""
 
-    def charge(self, quota: "StepQuota", usage: UsageReported | None, cost: float | None, now: float) -> None:
+    def charge(self, quota: "StepQuota", spent: Spent, now: float) -> None:
         """Count what was used."""
 
 
 class Claim:
-    """Of one exchange, for all its steps, or of one realtime session."""
+    """Of one exchange, for all its steps, and of the calls that outlive it; or of one realtime session."""
 
-    __slots__ = ("concurrency", "fail_open", "gateway", "keeper", "shared", "taken")
+    __slots__ = ("concurrency", "fail_open", "gateway", "keeper", "shared", "taken", "users")
 
     def __init__(self, gateway: str, settings: GatewaySettings) -> None:
         self.gateway = gateway
@@ -53,30 +72,49 @@ class Claim:
         self.taken: set[tuple[str, str]] = set()
         #: Who gave it what it has; ``None``: it has nothing.
         self.keeper: Keeper | None = None
+        #: How many have it: it runs until all of them are over.
+        self.users = 1
 
 
 class StepQuota(NamedTuple):
-    """Of one step: the ``counters`` that must have room before it is sent, and the ``charges`` when it is over."""
+    """Of one step: the ``counters`` that must have room before it is sent, and the ``charges`` when it is over.
+    ``price``: what its response costs, if somebody knows."""
 
     claim: Claim
     counters: tuple[Counter, ...]
     charges: tuple[Charge, ...]
+    price: CustomCost | None = None
 
     def missing(self) -> tuple[Counter, ...]:
         """The counters that the claim has no part of yet. Another try of a step needs none again."""
         taken = self.claim.taken
         return tuple(counter for counter in self.counters if (counter.rule, counter.value) not in taken)
 
-    def finish(self, usage: UsageReported | None, cost: float | None, now: float) -> None:
-        """The exchange or session is over. ``usage``: what its provider reported; ``cost``: US dollars, if known."""
-        keeper, self.claim.keeper = self.claim.keeper, None
-        if keeper is not None:
-            keeper.finish(self, usage, cost, now)
+    def hold(self) -> None:
+        """Somebody else has the claim too, and calls ``finish``: a call that goes on without its exchange."""
+        self.claim.users += 1
 
-    def charge(self, usage: UsageReported, cost: float | None, now: float) -> None:
-        """A try that has failed has used ``usage``; another one may follow."""
+    def finish(self, spent: Spent, now: float) -> None:
+        """The exchange, session or call is over, and has ``spent`` this. A second time has no effect."""
+        claim = self.claim
+        if claim.users > 1:
+            claim.users -= 1
+            self.charge(spent, now)
+            return
+        keeper, claim.keeper = claim.keeper, None
+        if keeper is not None:
+            keeper.finish(self, spent, now)
+
+    def charge(self, spent: Spent, now: float) -> None:
+        """Something was spent; it goes on: a try has failed, and another one may follow."""
         if self.claim.keeper is not None:
-            self.claim.keeper.charge(self, usage, cost, now)
+            self.claim.keeper.charge(self, spent, now)
+
+    def beyond(self, usage: UsageReported | None, paid: UsageReported | None) -> Spent:
+        """What ``usage`` is more than what was ``paid`` for, of the same response."""
+        price = self.price
+        all_of_it, before = (spent_of(one, None if price is None else cost_of(price, one)) for one in (usage, paid))
+        return Spent(max(0, all_of_it.tokens - before.tokens), max(0, all_of_it.cost - before.cost))
 
 
 class Client(NamedTuple):
@@ -88,9 +126,15 @@ class Client(NamedTuple):
 
 
 def step_quota(
-    claim: Claim, settings: GatewaySettings, client: Client, *, provider: str, model: str | None
+    claim: Claim,
+    settings: GatewaySettings,
+    client: Client,
+    *,
+    provider: str,
+    model: str | None,
+    price: CustomCost | None = None,
 ) -> StepQuota:
-    """What a request to ``provider`` for ``model`` needs."""
+    """What a request to ``provider`` for ``model`` needs, of which the response has this ``price``."""
     counters: list[Counter] = []
     charges: list[Charge] = []
     rules = settings.rules if settings.rate_limit is None else (settings.rate_limit, *settings.rules)
@@ -112,7 +156,7 @@ def step_quota(
         counters.append(counter)
         if not counts:
             charges.append(Charge(rule.measure, counter))
-    return StepQuota(claim, tuple(counters), tuple(charges))
+    return StepQuota(claim=claim, counters=tuple(counters), charges=tuple(charges), price=price)
 
 
 _SEPARATOR: Final = "\0"

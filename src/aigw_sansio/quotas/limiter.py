@@ -11,11 +11,10 @@ import msgspec
 
 from ..effects import Answer, Unavailable
 from ..engine.services import Services
-from ..events import UsageReported
 from ..faults import Denial, FaultKind, Side
 from ..ids import AskId
 from ..quota_rules import Count, Counted, Counter
-from .claim import DOLLAR, Claim, StepQuota
+from .claim import Claim, Spent, StepQuota
 from .counters import Counters
 from .window import MOST_COUNTED
 
@@ -68,20 +67,15 @@ class Limiter:
         counted = self._counters.count(missing, now, self._services.unix_time(now))
         return self._decide(claim, missing, counted, now)
 
-    def finish(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
+    def finish(self, quota: StepQuota, spent: Spent, now: float) -> None:
         """See :meth:`.Keeper.finish`."""
         self._free_place(quota.claim)
-        self.charge(quota, usage, cost, now)
+        self.charge(quota, spent, now)
 
-    def charge(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
+    def charge(self, quota: StepQuota, spent: Spent, now: float) -> None:
         """See :meth:`.Keeper.charge`."""
         claim = quota.claim
-        if not quota.charges:
-            return
-        tokens = 0 if usage is None else (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        # Safety: clients and providers say these, so they may be anything.
-        spent = 0 if cost is None else round(min(cost, MOST_COUNTED) * DOLLAR)
-        used = {"tokens": min(tokens, MOST_COUNTED), "cost": min(spent, MOST_COUNTED)}
+        used = {"tokens": spent.tokens, "cost": spent.cost}
         charged = [
             msgspec.structs.replace(charge.counter, amount=used[charge.measure], limit=None)
             for charge in quota.charges

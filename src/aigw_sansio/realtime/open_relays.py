@@ -18,6 +18,7 @@ from ..engine.services import Services
 from ..faults import Denial, Fault, FaultKind, Side
 from ..ids import ConnId
 from ..providers.realtime import RealtimeCall
+from ..quotas.claim import NOTHING
 from ..quotas.limiter import Limiter
 from .memory_use import RelayMemory
 from .opening import PendingAnswers, PendingRoom, questions_about
@@ -137,7 +138,7 @@ class OpenRelays:
         if fault is None:
             return self._begin(admitted, responder, call, now)
         if call.quota is not None:
-            call.quota.finish(None, None, now)
+            call.quota.finish(NOTHING, now)
         return self._refuse(admitted, responder, fault, now)
 
     def _full(self) -> Fault | None:
@@ -179,6 +180,6 @@ class OpenRelays:
     def _ended(self, relay: Relay, now: float) -> None:
         del self._relays[relay.session_id]
         if relay.quota is not None:
-            relay.quota.finish(None, None, now)  # if no session began; else it is done
+            relay.quota.finish(NOTHING, now)  # if no session began; else it is done
         self._census.left(RelayMemory(relay))
         self._on_ended(now)

@@ -21,7 +21,7 @@ from ..faults import Denial, Fault, FaultKind, Side
 from ..ids import AskId
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall
-from ..quotas.claim import StepQuota
+from ..quotas.claim import NOTHING, StepQuota
 from ..quotas.limiter import Limiter, Waiting
 
 #: Told of the outcome: why the client cannot go on, or the key that the host has found. Returns what the request waits
@@ -135,7 +135,7 @@ class PendingRoom:
             return
         waiting.withdraw()
         self._decided = _nobody_enters
-        self._quota.finish(None, None, now)
+        self._quota.finish(NOTHING, now)
         fault = Fault(FaultKind.CLIENT_GONE, Side.CLIENT, "the client left before its quotas were known")
         emit_refusal(self._services, self._request, fault, address=client_at(self._request.peer))
 

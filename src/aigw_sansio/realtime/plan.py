@@ -11,13 +11,13 @@ from ..downstream.routes import RealtimeResource
 from ..effects import Key
 from ..engine.services import Services
 from ..faults import Fault
-from ..formats.costs import price_of
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.lending import with_key
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.record_options import read_options
 from ..quotas.claim import Claim, Client, step_quota
+from ..quotas.costs import price_of
 from .own_parts import NO_PARTS, RealtimeParts, transform_upgrade
 
 

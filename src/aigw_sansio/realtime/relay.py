@@ -21,11 +21,11 @@ from ..engine.key_rings import TELLING
 from ..engine.services import Services
 from ..events import SessionEnded, SessionOpened, UpgradeRefused
 from ..faults import CLOSE_CODE, ENVELOPE_CODE, HTTP_STATUS, Fault, FaultKind, Side
-from ..formats.costs import cost_of
 from ..formats.reader import RealtimeReaderMaker
 from ..providers.realtime import RealtimeCall
 from ..providers.redaction import Redactor, redactor
-from ..quotas.claim import StepQuota
+from ..quotas.claim import StepQuota, spent_of
+from ..quotas.costs import cost_of
 from ..secret import Secret
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
@@ -348,7 +348,7 @@ class Relay:
             )
         )
         if self.quota is not None:
-            self.quota.finish(usage, cost, now)
+            self.quota.finish(spent_of(usage, cost), now)
 
     def _end(self, by: Side, now: float, *, code: int, reason: str, cause: CloseCause) -> None:
         """The one end of the session; the closing handshakes follow."""

@@ -14,9 +14,9 @@ import msgspec
 
 from ..dialects.commands import Step
 from ..exchanges.ports import PlannedStep
-from ..formats.costs import price_of
 from ..ids import CustomCost
 from ..providers.named_model import named_model
+from ..quotas.costs import price_of
 from ..secret import SecretSet
 
 #: So many plans are kept, each of a step whose endpoint and headers have so many characters.

@@ -20,7 +20,6 @@ from ..exchanges.cache_wish import OLDER_NAMES
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault, FaultKind, Side
-from ..formats.costs import price_of
 from ..ids import ConnId
 from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
@@ -31,6 +30,7 @@ from ..providers.named_model import named_model
 from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
 from ..quotas.claim import Claim, Client, step_quota
+from ..quotas.costs import price_of
 from ..quoting import quoted
 from ..secret import Secret
 from .caching import cache_use
@@ -313,7 +313,7 @@ def _plan_step(
         price = price or price_of(own.prices, model)
         if claim is not None:
             whose = Client(client.name, _credential(client, step), record.metadata)
-            quota = step_quota(claim, client.settings, whose, provider=call.provider, model=model)
+            quota = step_quota(claim, client.settings, whose, provider=call.provider, model=model, price=price)
             call = msgspec.structs.replace(call, quota=quota)
     others: tuple[ProviderCall, ...] = ()
     if call.key == "stored" and own.api_key is not None and own.api_key in rings:

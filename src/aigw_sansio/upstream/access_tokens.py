@@ -15,7 +15,7 @@ import msgspec
 from ..effects import Answer, Sign, Signed
 from ..engine.client import Requester
 from ..engine.services import Services
-from ..exchanges.source import Call, Placed, ResponseHandler, SharedSource
+from ..exchanges.source import Call, Placed, ResponseHandler, SharedSource, Verdict
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
 from ..providers.google_token import GoogleToken, ServiceAccount, read_token, signing_input, token_request
@@ -343,9 +343,9 @@ class _AuthorizedCall:
         else:
             self._tokens.withdraw(self._account, self._on_token, now)
 
-    def settle(self, now: float, *, good: bool) -> None:
+    def settle(self, verdict: Verdict, now: float) -> None:
         if self._call is not None:
-            self._call.settle(now, good=good)
+            self._call.settle(verdict, now)
 
     def release(self, now: float) -> None:
         if self._call is not None:

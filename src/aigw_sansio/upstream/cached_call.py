@@ -6,7 +6,7 @@ what a response means, and who keeps it.
 
 from ..effects import Answer, LookUp
 from ..engine.services import Services
-from ..exchanges.source import ResponseHandler, Source
+from ..exchanges.source import ResponseHandler, Source, Verdict
 from ..ids import AskId
 from ..providers.cache_use import CacheUse, hit
 from ..providers.call import ProviderCall
@@ -86,11 +86,11 @@ class CachedCall:
     def release(self, now: float) -> None:
         self._end(now, released=True)
 
-    def settle(self, now: float, *, good: bool) -> None:
+    def settle(self, verdict: Verdict, now: float) -> None:
         if self._recording is not None:
-            self._recording.judge(good=good)
+            self._recording.judge(self, verdict)
             if self._over:
-                self._end(now, released=good)
+                self._end(now, released=verdict.good is True)
 
     # -- RecordingReader ----------------------------------------------------------------------------------------
 

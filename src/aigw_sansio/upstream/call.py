@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from ..engine.client import Requester
 from ..engine.timers import Timer
 from ..events import Reach
-from ..exchanges.source import ResponseHandler
+from ..exchanges.source import ResponseHandler, Verdict
 from ..ids import ConnId
 from ..origin import Origin
 from ..wires.http import Request
@@ -154,7 +154,7 @@ class UpstreamCall:
         else:
             self._pool.withdraw(self, now)
 
-    def settle(self, now: float, *, good: bool) -> None:
+    def settle(self, verdict: Verdict, now: float) -> None:
         pass  # the pool keeps no response
 
     def release(self, now: float) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ..engine.client import Requester
 from ..engine.services import Services
-from ..exchanges.source import Call, ResponseHandler, Source
+from ..exchanges.source import Call, ResponseHandler, Source, Verdict
 from ..faults import Denial
 from ..providers.call import ProviderCall
 from ..quotas.claim import StepQuota
@@ -101,9 +101,9 @@ class _GatedCall:
         elif waiting is not None:
             waiting.withdraw()
 
-    def settle(self, now: float, *, good: bool) -> None:
+    def settle(self, verdict: Verdict, now: float) -> None:
         if self._call is not None:
-            self._call.settle(now, good=good)
+            self._call.settle(verdict, now)
 
     def release(self, now: float) -> None:
         if self._call is not None:

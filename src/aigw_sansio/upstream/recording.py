@@ -9,10 +9,14 @@ be kept, nothing of it is dropped, so a reader that takes nothing holds nobody b
 them are. A response that is too long to be kept is dropped as far as all have read it; then the slowest one decides.
 
 Only a response of status 200 is for more than one. If it turns out otherwise, or there is none, the readers that joined
-go and make their own calls, as if they had never read. Nobody waits for the end of a response.
+go and make their own calls, as if they had never read. Nobody waits for the end of a response, and nobody joins one
+that a reader has found to be bad, even if others still hold it.
 
 The end of one reader is nothing to the others. With the last one the call ends: it is released if somebody has read it
 to its good end, else cancelled.
+
+What a call uses is charged to the request that made it, once: by its exchange, as far as it had read the response, and
+the rest here, when the call ends. If that request leaves and others stay, the call keeps its part of the quotas.
 """
 
 from abc import ABC, abstractmethod
@@ -20,12 +24,14 @@ from typing import Final, Protocol
 
 from ..effects import Keep, KeptResponse
 from ..engine.services import Services
-from ..exchanges.source import Call, Placed, Source
-from ..faults import Fault
+from ..events import UsageReported
+from ..exchanges.source import Call, Placed, Source, Verdict
+from ..faults import Denial, Fault
 from ..ids import ConnId
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall
 from ..providers.redaction import redactor
+from ..quotas.claim import NOTHING
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
@@ -101,8 +107,8 @@ class Recording(ABC):
         """Something else has changed that may resume the provider: a reader was resumed, or joined."""
 
     @abstractmethod
-    def judge(self, *, good: bool) -> None:
-        """A reader says whether the response was good."""
+    def judge(self, reader: RecordingReader, verdict: Verdict) -> None:
+        """``reader`` says whether the response was good, and what it used."""
 
     @abstractmethod
     def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
@@ -137,8 +143,8 @@ class KeptRecording(Recording):
     def flow(self, now: float) -> None:
         pass  # as above
 
-    def judge(self, *, good: bool) -> None:
-        pass  # it is kept already
+    def judge(self, reader: RecordingReader, verdict: Verdict) -> None:
+        pass  # it is kept already, and costs nothing
 
     def withdraw(self, reader: RecordingReader, now: float, *, released: bool) -> None:
         self._body = b""
@@ -178,12 +184,16 @@ class RecordedCall(Recording):
         "_first",
         "_keeps",
         "_keys",
+        "_maker",
+        "_paid",
         "_paused",
+        "_quota",
         "_readers",
         "_recordings",
         "_released",
         "_services",
         "_use",
+        "_used",
     )
 
     def __init__(self, services: Services, recordings: Recordings, request: ProviderCall, use: CacheUse) -> None:
@@ -194,6 +204,10 @@ class RecordedCall(Recording):
         self._keys = request.stored_keys
         self.lent = request.lent
         self._call: Call | None = None
+        self._quota = request.quota
+        self._maker: RecordingReader | None = None  # whose call it is, until it leaves
+        self._paid: UsageReported | None = None  # what it has been charged for
+        self._used: UsageReported | None = None  # what all have heard of
         self._readers: list[RecordingReader] = []
         self._body = bytearray()  # from byte ``_first`` on: one buffer, as a provider may send it byte by byte
         self._first = 0
@@ -209,7 +223,10 @@ class RecordedCall(Recording):
         self._call.start(now)
 
     def add(self, reader: RecordingReader) -> None:
-        """``reader`` reads it from now on. Call its ``advance`` next, if the call has been started."""
+        """``reader`` reads it from now on, the first one as who makes the call. Call its ``advance`` next, if the call
+        has been started."""
+        if self._call is None and not self._readers:
+            self._maker = reader
         self._readers.append(reader)
 
     @property
@@ -248,8 +265,13 @@ class RecordedCall(Recording):
         paused = [reader.paused for reader in self._readers]
         return bool(paused) and (all(paused) if self._keeps else any(paused))
 
-    def judge(self, *, good: bool) -> None:
-        if not (good and self._keeps and self.head is not None):
+    def judge(self, reader: RecordingReader, verdict: Verdict) -> None:
+        self._used = _more(self._used, verdict.usage)
+        if reader is self._maker:
+            self._paid = verdict.usage
+        if verdict.good is False:
+            self._recordings.remove(self._use.key, self)
+        if not (verdict.good and self._keeps and self.head is not None):
             return
         self._keep_no_more()
         body = bytes(self._body)
@@ -266,12 +288,14 @@ class RecordedCall(Recording):
         self._readers.remove(reader)
         self._released |= released
         if self._readers:
+            if reader is self._maker:
+                self._maker = None
+                if self._quota is not None:
+                    self._quota.hold()
             self._trim()
             self.flow(now)
             return
-        self._keep_no_more()
-        self._services.recorded_bytes -= len(self._body)
-        self._body = bytearray()
+        self._close(now)
         call, self._call = self._call, None
         if call is None:
             return
@@ -329,10 +353,13 @@ class RecordedCall(Recording):
     def response_failed(self, fault: Fault, now: float) -> None:
         self._call = None
         self.fault = fault
-        if self.head is None:
-            self._only_for_the_first(now)
-        else:
+        if self.head is not None:
             self._keep_no_more()
+        elif self._maker is None and isinstance(fault, Denial):  # it was about who has left
+            self._for_nobody(now)
+            return
+        else:
+            self._only_for_the_first(now)
         self._tell(now)
 
     # -- inside -------------------------------------------------------------------------------------------------
@@ -347,6 +374,26 @@ class RecordedCall(Recording):
         del self._readers[1:]
         for reader in joined:
             reader.diverge(now)
+
+    def _for_nobody(self, now: float) -> None:
+        readers, self._readers = self._readers, []
+        self._close(now)
+        for reader in readers:
+            reader.diverge(now)
+
+    def _close(self, now: float) -> None:
+        """The last reader has gone: charge what the call has used beyond what was paid for."""
+        self._keep_no_more()
+        self._services.recorded_bytes -= len(self._body)
+        self._body = bytearray()
+        quota = self._quota
+        if quota is None:
+            return
+        rest = quota.beyond(self._used, self._paid)
+        if self._maker is None:
+            quota.finish(rest, now)
+        elif rest != NOTHING:
+            quota.charge(rest, now)
 
     def _keep_no_more(self) -> None:
         self._keeps = False
@@ -369,6 +416,14 @@ class RecordedCall(Recording):
             return False
         hide = redactor(self._keys).hide_whole
         return hide(body) != body or any(hide(value) != value for _, value in headers)
+
+
+def _more(one: UsageReported | None, other: UsageReported | None) -> UsageReported | None:
+    """The usage of which more was read: all read the same response."""
+    if one is None or other is None:
+        return one or other
+    counts = [(usage.input_tokens or 0) + (usage.output_tokens or 0) for usage in (one, other)]
+    return other if counts[1] > counts[0] else one
 
 
 def _is_kept(name: bytes) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from aigw_sansio.config import GatewaySettings
 from aigw_sansio.quota_rules import QuotaRule, Selector
-from aigw_sansio.quotas.claim import Claim, Client, StepQuota, step_quota
+from aigw_sansio.quotas.claim import NOTHING, Claim, Client, StepQuota, step_quota
 
 EACH = Selector(mode="partition")
 CANARY = "gw-canary-token"
@@ -71,4 +71,4 @@ def test_what_was_taken_is_needed_no_more() -> None:
     found = quota(rule(), rule(id="s"))
     found.claim.taken.add(("r", ""))
     assert [one.rule for one in found.missing()] == ["s"]
-    found.finish(None, None, 0.0)  # nobody gave anything
+    found.finish(NOTHING, 0.0)  # nobody gave anything

@@ -13,7 +13,7 @@ from aigw_sansio.faults import Denial, FaultKind
 from aigw_sansio.ids import AskId
 from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from aigw_sansio.quotas import limiter as limiter_module
-from aigw_sansio.quotas.claim import Claim, Client, StepQuota, step_quota
+from aigw_sansio.quotas.claim import NOTHING, Claim, Client, StepQuota, spent_of, step_quota
 from aigw_sansio.quotas.limiter import Limiter, Waiting
 
 RATE = QuotaRule(limit=2, window_s=60, technique="sliding", id="rate")
@@ -77,10 +77,10 @@ def test_a_budget_is_charged_when_it_is_over(rule: QuotaRule, said: str) -> None
     rig = Limited(rules=(rule,))
     quotas = [rig.quota() for _ in range(3)]
     assert [rig.kind(one) for one in quotas] == ["yes"] * 3  # nobody knows yet what they will use
-    quotas[0].finish(None, None, rig.now)  # nobody told what it used
+    quotas[0].finish(NOTHING, rig.now)  # nobody told what it used
     assert rig.kind() == "yes"
-    quotas[1].finish(USAGE, 0.5, rig.now)
-    quotas[1].finish(USAGE, 0.5, rig.now)  # a second time counts nothing
+    quotas[1].finish(spent_of(USAGE, 0.5), rig.now)
+    quotas[1].finish(spent_of(USAGE, 0.5), rig.now)  # a second time counts nothing
     assert rig.kind().startswith(said)
     rig.now = 60.0
     assert rig.kind() == "yes"
@@ -96,7 +96,7 @@ def test_whatever_a_client_or_a_provider_says_is_counted_in_64_bits(*, shared: b
     if shared:
         rig.asked()
     for quota in quotas[:2]:
-        quota.finish(UsageReported(input_tokens=2**63 - 1, output_tokens=2**63 - 1), 1e308, rig.now)
+        quota.finish(spent_of(UsageReported(input_tokens=2**63 - 1, output_tokens=2**63 - 1), 1e308), rig.now)
     if shared:
         assert [[one.amount for one in charged] for charged in rig.asked()] == [[2**62, 2**62]] * 2
         rig.pass_time(1.0)
@@ -108,7 +108,7 @@ def test_whatever_a_client_or_a_provider_says_is_counted_in_64_bits(*, shared: b
         alone = Limited(rules=(most,))
         first = alone.quota()
         assert alone.kind(first) == "yes"
-        first.finish(None, 1e308, alone.now)
+        first.finish(spent_of(None, 1e308), alone.now)
         assert alone.kind().startswith("the budget money")  # the highest limit is one that can be reached
 
 
@@ -120,11 +120,11 @@ def test_so_many_run_at_once_and_no_more() -> None:
     assert isinstance(denial, Denial)
     assert (denial.kind, denial.http_status, denial.envelope_code) == (FaultKind.LIMIT_EXCEEDED, 429, 2010)
     assert rig.limiter.running == {"a/g": 2}
-    first.finish(None, None, 0.0)
+    first.finish(NOTHING, 0.0)
     third = rig.quota()
     assert rig.kind(third) == "yes"
-    second.finish(USAGE, None, 0.0)
-    third.finish(None, None, 0.0)
+    second.finish(spent_of(USAGE, None), 0.0)
+    third.finish(NOTHING, 0.0)
     assert rig.limiter.running == {}
 
 
@@ -132,7 +132,7 @@ def test_who_is_denied_by_a_rate_takes_part_until_it_is_over() -> None:
     rig = Limited(concurrency=1, rate_limit=QuotaRule(limit=0, window_s=60, id="none"))
     quota = rig.quota()
     assert rig.kind(quota).startswith("the rate limit none is used up")
-    quota.finish(None, None, 0.0)
+    quota.finish(NOTHING, 0.0)
     assert rig.limiter.running == {}
 
 
@@ -144,7 +144,7 @@ def test_the_host_is_asked_if_it_counts() -> None:
     rig.services.answer(AskId(1), Counted(), rig.now)
     assert rig.told == [None]
     assert rig.kind(quota) == "yes"
-    quota.finish(USAGE, None, rig.now)
+    quota.finish(spent_of(USAGE, None), rig.now)
     ((charged,),) = rig.asked()
     assert (charged.rule, charged.amount, charged.limit) == ("tokens", 100, None)
     rig.services.answer(AskId(2), Counted(), rig.now)
@@ -205,7 +205,7 @@ def test_what_the_host_could_not_be_told_is_told_before_the_next_question() -> N
         quota = rig.quota()
         rig.take(quota)
         rig.services.answer(last_ask(rig), Counted(), rig.now)
-        quota.finish(USAGE, 0.25, rig.now)
+        quota.finish(spent_of(USAGE, 0.25), rig.now)
     rig.asked()
     rig.pass_time(1.0)  # both were lost
     rig.told.clear()
@@ -233,7 +233,7 @@ def test_who_waits_for_what_is_owed_is_decided_without_an_answer(*, opens: bool)
     quota = rig.quota()
     rig.take(quota)
     rig.services.answer(last_ask(rig), Counted(), rig.now)
-    quota.finish(USAGE, None, rig.now)
+    quota.finish(spent_of(USAGE, None), rig.now)
     rig.asked()
     rig.pass_time(1.0)
     rig.told.clear()

@@ -11,8 +11,8 @@ from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Limits, Timeouts
 from aigw_sansio.effects import Answer, Ask, Hit, Keep, KeptResponse, LookUp, Miss, Unavailable
-from aigw_sansio.exchanges.source import Placed
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.exchanges.source import Placed, Verdict
+from aigw_sansio.faults import Denial, Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.cache_use import CacheUse
@@ -27,6 +27,7 @@ pytestmark = needs_sources
 LOST = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "lost", retryable=True)
 KEPT = KeptResponse(((b"content-type", b"application/json"),), b"x" * 150_000)
 GOOD = Remembered(200, JSON, (b"{", b"}"))
+GOOD_ONE = Verdict(good=True)
 
 
 class Handler:
@@ -137,7 +138,7 @@ class Slow:
     def release(self, now: float) -> None:
         self.said.append("release")
 
-    def settle(self, now: float, *, good: bool) -> None:
+    def settle(self, verdict: Verdict, now: float) -> None:
         raise AssertionError("nobody else keeps responses")
 
 
@@ -153,10 +154,10 @@ def test_a_miss_goes_to_the_provider(answer: Answer) -> None:
     assert handler.told == []
     client.answer(client.question(), answer)
     assert handler.told == ["reused", "sent", "head 200", "body 1", "body 1", "end"]
-    call.settle(0.0, good=True)
+    call.settle(GOOD_ONE, 0.0)
     (kept,) = client.kept()
     assert (kept.ttl_s, kept.response.body) == (60, b"{}")
-    call.settle(0.0, good=True)
+    call.settle(GOOD_ONE, 0.0)
     assert client.kept() == [], "it is kept once"
 
 
@@ -180,7 +181,7 @@ def test_a_hit_comes_in_pieces_and_waits_while_its_handler_is_paused() -> None:
     assert handler.told[4:] == ["body 65536"]
     call.resume(0.0)
     assert handler.told[5:] == ["body 18928", "end"]
-    call.settle(0.0, good=True)
+    call.settle(GOOD_ONE, 0.0)
     assert client.kept() == [], "it is kept already"
     assert call.added_keys == ()
 
@@ -205,7 +206,7 @@ def test_a_cancel_withdraws_the_question() -> None:
     assert client.services.unanswered == 0
     client.answer(ask, Hit(KEPT))
     assert handler.told == []
-    call.settle(0.0, good=False)
+    call.settle(Verdict(good=False), 0.0)
 
 
 def test_all_of_a_call_is_told_to_all_that_joined_it() -> None:
@@ -283,7 +284,7 @@ def test_a_hit_that_is_read_to_its_end_is_counted_no_more() -> None:
     call = client.open(handler)
     client.answer(client.question(), Hit(KEPT))
     assert handler.told[-1] == "end"
-    call.settle(0.0, good=True)
+    call.settle(GOOD_ONE, 0.0)
     assert client.services.recorded_bytes == 0
 
 
@@ -318,9 +319,28 @@ def test_a_call_that_is_not_placed_yet_can_be_left() -> None:
     second = client.open(other, **SHARED)
     source.handlers[0].response_failed(LOST, 0.0)
     assert (one.told, other.told) == (["failed connection_lost"], [])
-    first.settle(0.0, good=False)
+    first.settle(Verdict(good=False), 0.0)
     second.cancel(0.0)
     assert source.said == ["start", "start", "cancel"]
+
+
+def test_a_denial_is_for_the_one_that_made_the_call() -> None:
+    denied = Denial(FaultKind.RATE_LIMITED, Side.CLIENT, "used up", retryable=True, status=429, code=2003)
+    for stays in (True, False):
+        source = Slow()
+        client, one, other, third = Client(source), Handler(), Handler(), Handler()
+        first = client.open(one, **SHARED)
+        client.open(other, **SHARED)
+        client.open(third, **SHARED)
+        if not stays:
+            first.settle(Verdict(), 0.0)
+            first.cancel(0.0)
+        source.handlers[0].response_failed(denied, 0.0)
+        assert one.told == (["failed rate_limited"] if stays else [])
+        assert other.told == third.told == []
+        assert len(source.handlers) == 3
+        source.handlers[1].call_placed(PLACED, 0.0)
+        assert other.told == ["dialled"]
 
 
 def test_pauses_of_a_call() -> None:
@@ -357,7 +377,7 @@ def test_a_token_that_the_source_has_added_is_searched_for() -> None:
         told.response_head(200, JSON, 0.0)
         told.response_body(text, 0.0)
         told.response_end(0.0)
-        call.settle(0.0, good=True)
+        call.settle(GOOD_ONE, 0.0)
         assert len(client.kept()) == kept
 
 
@@ -369,7 +389,7 @@ def test_the_end_of_a_format_keeps_what_has_come_before_the_transport_ends() -> 
     told.call_placed(PLACED, 0.0)
     told.response_head(200, STREAM, 0.0)
     told.response_body(b"data: [DONE]\n\n", 0.0)
-    call.settle(0.0, good=True)
+    call.settle(GOOD_ONE, 0.0)
     call.release(0.0)
     assert [keep.response.body for keep in client.kept()] == [b"data: [DONE]\n\n"]
     assert source.said == ["start", "release"]

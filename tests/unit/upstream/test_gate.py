@@ -7,7 +7,7 @@ from tests.rigs.steps import client, step
 from aigw_sansio.config import GatewaySettings, Timeouts
 from aigw_sansio.effects import Ask
 from aigw_sansio.engine.client import Client, Requester
-from aigw_sansio.exchanges.source import Call
+from aigw_sansio.exchanges.source import Call, Verdict
 from aigw_sansio.ids import AskId
 from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.quota_rules import Counted, QuotaRule
@@ -45,7 +45,7 @@ def test_with_room_it_is_the_call_of_the_source() -> None:
     assert call.added_keys == ()
     call.pause()
     call.resume(rig.now)
-    call.settle(rig.now, good=True)
+    call.settle(Verdict(good=True), rig.now)
     call.release(rig.now)
     assert rig.source.said == ["pause", "resume", "good", "release"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+import msgspec
 import pytest
 from tests.rigs.cache_host import STREAM, WHOLE, CacheHost, create, messages, shown, status_of
 from tests.rigs.living import living_objects
@@ -13,6 +14,7 @@ from aigw_drivers.testing import Break, MockRequest, MockResponse, VirtualClient
 from aigw_drivers.testing.mock_values import Part
 from aigw_sansio.config import GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.events import AttemptConnected
+from aigw_sansio.quota_rules import QuotaRule, Selector
 from aigw_sansio.secret import Secret
 
 SHARES = {"local/default": GatewaySettings(cache_ttl=60, coalesce=True)}
@@ -302,3 +304,124 @@ def test_nothing_is_left_of_those_that_have_ended() -> None:
         client.send(json.dumps({"type": "universal.cancel", "eventId": names[-1]}))
         assert [kinds(client, name)[-1] for name in names] == ["done", "done", "done", "cancelled"]
         assert not {"CachedCall", "RecordedCall", "Recording"} & living().keys()
+
+
+# -- quotas ---------------------------------------------------------------------------------------------------------
+
+EACH = Selector(mode="partition")
+BUDGET = QuotaRule(limit=3, window_s=3600, measure="tokens", technique="sliding", id="t", metadata={"user": EACH})
+NARROW = Limits(send_high_water_bytes=8000)
+COUNTED = GatewaySettings(cache_ttl=60, coalesce=True, rules=(BUDGET,))
+
+
+def ask_as(client: VirtualClient, user: str, **query: object) -> str:
+    return create(client, {**ASKED, **query}, headers={"cf-aig-metadata": json.dumps({"user": user})})
+
+
+def left_to(host: CacheHost, user: str) -> bool:
+    """Whether ``user`` has something left of its budget."""
+    client = host.connect()
+    name = ask_as(client, user, model=f"another for {user}")
+    host.advance(9.0)
+    return bool(messages(client, name)[-1]["metadata"]["status"] == 200)
+
+
+@pytest.mark.parametrize("leaves_at", [0.5, 1.5, 2.5])
+def test_who_begins_a_call_and_leaves_pays_for_it_and_who_joined_does_not(leaves_at: float) -> None:
+    with host_with(good, gateways={"local/default": COUNTED}) as host:
+        one, other = host.connect(), host.connect()
+        ask_as(one, "a")
+        second = ask_as(other, "b")
+        host.advance(leaves_at)
+        one.close()
+        host.advance(9.0)
+        assert status_of(other, second) == ("HIT", 0)
+        assert len(host.asked) == 1
+        assert (left_to(host, "a"), left_to(host, "b")) == (False, True)
+
+
+def test_a_call_is_charged_once_if_all_stay() -> None:
+    rule = msgspec.structs.replace(BUDGET, limit=4, metadata={})
+    with host_with(good, gateways={"local/default": msgspec.structs.replace(COUNTED, rules=(rule,))}) as host:
+        one, other = host.connect(), host.connect()
+        ask_as(one, "a"), ask_as(other, "b")
+        host.advance(9.0)
+        assert left_to(host, "a")
+
+
+def test_who_begins_a_call_pays_for_what_others_have_read_of_it() -> None:
+    settings = {"local/default": COUNTED}
+    counted = (*[PIECE] * 40, *STREAM[2:])
+    with host_with(lambda: slowly(*counted, every=0.01), good, gateways=settings, limits=NARROW) as host:
+        slow, quick = host.connect(), host.connect()
+        name = ask_as(slow, "a")
+        second = ask_as(quick, "b")
+        slow.reads = False
+        host.advance(5.0)
+        assert kinds(quick, second)[-1] == "done"
+        slow.reads = True
+        slow.send(json.dumps({"type": "universal.cancel", "eventId": name}))
+        host.settle()
+        assert kinds(slow, name)[-1] == "cancelled"
+        assert (left_to(host, "a"), left_to(host, "b")) == (False, True)
+
+
+def test_money_is_counted_once_also_if_the_client_says_the_price_of_all() -> None:
+    rule = QuotaRule(limit=1, window_s=3600, measure="cost", technique="sliding", id="m")
+    settings = GatewaySettings(cache_ttl=60, coalesce=True, rules=(rule,))
+    for price, spent in (('{"total_cost": 0.25}', 250_000_000), ('{"per_token_in": 0.1}', 300_000_000)):
+        with host_with(good, gateways={"local/default": settings}) as host:
+            one, other = host.connect(), host.connect()
+            for client in (one, other):
+                create(client, ASKED, headers={"cf-aig-custom-cost": price})
+            host.advance(1.5)
+            one.close()
+            host.advance(9.0)
+            (window,) = host.gateway._relays._limiter._counters._windows.values()
+            assert window.used == spent
+
+
+def test_a_call_that_goes_on_for_others_keeps_its_place() -> None:
+    settings = GatewaySettings(cache_ttl=60, coalesce=True, concurrency=1)
+    with host_with(good, gateways={"local/default": settings}) as host:
+        one, other, third = host.connect(), host.connect(), host.connect()
+        create(one, ASKED)
+        create(other, ASKED)
+        host.advance(1.5)
+        one.close()
+        refused = create(third, {"model": "n"})
+        assert messages(third, refused)[-1]["metadata"]["status"] == 429
+        host.advance(9.0)
+        assert host.gateway._relays._limiter.running == {}
+        create(third, {**ASKED, "model": "n"})
+        assert host.gateway._relays._limiter.running == {"local/default": 1}
+        third.close()
+        assert host.gateway._relays._limiter.running == {}
+
+
+def test_a_response_that_was_found_bad_is_joined_no_more() -> None:
+    bad = (*[PIECE] * 40, {"error": {"message": "too busy"}})
+    with host_with(lambda: slowly(*bad, every=0.01), good, limits=NARROW) as host:
+        quick, slow, late = host.connect(), host.connect(), host.connect()
+        first, second = create(quick, ASKED), create(slow, ASKED)
+        slow.reads = False
+        host.advance(5.0)
+        assert kinds(quick, first)[-1] == "error"
+        assert kinds(slow, second) == [], "it still holds the response"
+        third = create(late, ASKED)
+        host.advance(9.0)
+        assert status_of(late, third) == ("MISS", 1)
+        assert len(host.asked) == 2
+
+
+def test_a_response_that_one_has_left_can_be_joined() -> None:
+    with host_with(good) as host:
+        one, other, late = host.connect(), host.connect(), host.connect()
+        first = create(one, ASKED)
+        create(other, ASKED)
+        host.advance(1.5)
+        one.send(json.dumps({"type": "universal.cancel", "eventId": first}))
+        third = create(late, ASKED)
+        host.advance(9.0)
+        assert status_of(late, third) == ("HIT", 0)
+        assert len(host.asked) == 1

@@ -3,8 +3,8 @@
 import pytest
 
 from aigw_sansio.events import UsageReported
-from aigw_sansio.formats.costs import cost_of, price_of
 from aigw_sansio.ids import CustomCost
+from aigw_sansio.quotas.costs import cost_of, price_of
 
 PRICES = CustomCost(per_token_in=10.0, per_token_out=100.0)
 CACHED = CustomCost(per_token_in=10.0, per_token_out=100.0, per_cache_read_token=1.0, per_cache_write_token=20.0)
