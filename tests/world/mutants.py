@@ -45,8 +45,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the first-byte timer goes on after the head",
         "exchanges.attempt",
-        "        self._first_byte_timer.cancel()\n        self.times = self.times._replace(head_at=now)",
-        "        self.times = self.times._replace(head_at=now)",
+        "        self._first_byte_timer.cancel()\n        self.times = self.times.with_head(now)",
+        "        self.times = self.times.with_head(now)",
     ),
     Mutant(
         "bytes of the provider do not move the idle timer",
@@ -311,7 +311,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a finish without an end is waited for",
         "exchanges.attempt",
-        "            self._grace_timer.arm(now + self._config.timeouts.end_grace_s)\n",
+        "            self._grace_timer = self._services.timers.arm(self._grace_timer, self._on_grace_over, deadline)\n",
         "            pass\n",
     ),
     Mutant(
@@ -323,8 +323,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "the rest of a response is read for ever",
         "upstream.remainder",
-        "        self._timer.arm(now + services.config.timeouts.read_on_s)\n",
-        "",
+        "            self._timer = services.timers.arm(NO_TIMER, self._on_timeout, now + services.config.timeouts.read_on_s)\n",
+        "            pass\n",
     ),
     Mutant(
         "a paused connection stays paused when its call is over",

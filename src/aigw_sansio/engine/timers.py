@@ -19,6 +19,8 @@ from typing import Final
 _SEARCH_SIZE: Final = 128
 #: As many entries of closed timers may stay in the heap, however few others there are.
 _CLOSED_ENTRIES: Final = 16
+#: Stands for the entry of a closed timer. No deadline is earlier, so it is never pushed again.
+_CLOSED: Final = -inf
 
 
 class Timer:
@@ -45,15 +47,24 @@ class Timer:
 
     def close(self) -> None:
         """Never fire again, and let the owner go, even if the deadline was far away. Arming it again has no effect."""
-        self._callback = _nothing
         self.deadline = None
-        queued, self._queued = self._queued, -inf  # no deadline is earlier: it is never pushed again
-        if queued is not None and queued != -inf:
+        queued = self._queued
+        if queued == _CLOSED:
+            return
+        self._callback = _nothing
+        self._queued = _CLOSED
+        if queued is not None:
             self._timers._left_entry()
 
 
 def _nothing(now: float) -> None:
     """The callback of a closed timer."""
+
+
+def _closed() -> Timer:
+    timer = Timer(Timers(), _nothing)
+    timer.close()
+    return timer
 
 
 class Timers:
@@ -70,6 +81,13 @@ class Timers:
     def timer(self, callback: Callable[[float], None]) -> Timer:
         """A new timer, not armed. It calls ``callback(now)`` when it fires; the callback may arm it again."""
         return Timer(self, callback)
+
+    def arm(self, timer: Timer, callback: Callable[[float], None], deadline: float) -> Timer:
+        """Arm ``timer`` and return it; in place of :data:`NO_TIMER` a new one, with ``callback``."""
+        if timer is NO_TIMER:
+            timer = Timer(self, callback)
+        timer.arm(deadline)
+        return timer
 
     def _push(self, deadline: float, timer: Timer) -> None:
         timer._queued = deadline
@@ -132,3 +150,8 @@ class Timers:
         """How many timers will fire."""
         waiting = (timer for queued, _, timer in self._heap if timer._queued == queued)
         return len({id(timer) for timer in waiting if timer.deadline is not None})
+
+
+#: In place of a timer that may never be needed. Cancelling and closing it have no effect; arm it with
+#: :meth:`Timers.arm`.
+NO_TIMER: Final = _closed()

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from ..bodies.chunk import Chunk
 from ..config import Config
 from ..engine.services import Services
+from ..engine.timers import NO_TIMER
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
 from ..faults import Fault, FaultKind, Side
@@ -104,9 +105,8 @@ class Attempt:
         self._started = now
         self._running: Call | None = None
         self._judged: Call | None = None  # it wants to know whether its response was good
-        self._first_byte_timer = services.timers.timer(self._on_first_byte_timeout)
         self._idle_timer = services.timers.timer(self._on_idle_timeout)
-        self._grace_timer = services.timers.timer(self._on_grace_over)
+        self._first_byte_timer = self._grace_timer = NO_TIMER
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
@@ -198,7 +198,7 @@ class Attempt:
         if self._paused or self._running is None or not self._open:  # _drain may have ended or paused it
             return
         if self._sent or self.response is not None:
-            self._arm_idle(now)
+            self._idle_timer.arm(now + self._idle_s)
         if self.response is not None:
             self._arm_grace(self.response, now)
         if self._placed and self.response is None:
@@ -241,7 +241,7 @@ class Attempt:
     def request_sent(self, now: float) -> None:
         self._sent = True
         if self.response is None and not self._paused:
-            self._arm_idle(now)
+            self._idle_timer.arm(now + self._idle_s)
         self._owner.attempt_moved(ExchangeInput.SENT)
 
     def response_activity(self, now: float) -> None:
@@ -252,7 +252,7 @@ class Attempt:
         # This move comes first: the lines below may fail the attempt, and the exchange then starts the next one.
         self._owner.attempt_moved(ExchangeInput.HEAD)
         self._first_byte_timer.cancel()
-        self.times = self.times._replace(head_at=now)
+        self.times = self.times.with_head(now)
         self._services.emit(
             AttemptFirstByte(
                 log_id=self._log_id,
@@ -424,19 +424,18 @@ class Attempt:
         """Whether the response is complete by its format, however its transport ends."""
         return self.response is not None and self.response.is_stream and self.response.ended_well
 
-    def _arm_idle(self, now: float) -> None:
-        self._idle_timer.arm(now + self._idle_s)
-
     def _arm_first_byte(self, now: float) -> None:
         if self._first_byte_s is not None:
-            self._first_byte_timer.arm(now + self._first_byte_s)
+            timers, deadline = self._services.timers, now + self._first_byte_s
+            self._first_byte_timer = timers.arm(self._first_byte_timer, self._on_first_byte_timeout, deadline)
 
     def _arm_grace(self, response: ProviderResponse, now: float) -> None:
         """Every choice has finished, so the response ends if nothing more comes; or it goes on after all."""
         if not response.finish_seen or not response.is_stream:
             self._grace_timer.cancel()
         elif not self._paused:
-            self._grace_timer.arm(now + self._config.timeouts.end_grace_s)
+            deadline = now + self._config.timeouts.end_grace_s
+            self._grace_timer = self._services.timers.arm(self._grace_timer, self._on_grace_over, deadline)
 
     def _on_grace_over(self, now: float) -> None:
         self._owner.attempt_finished([], now)

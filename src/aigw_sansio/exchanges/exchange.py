@@ -11,6 +11,7 @@ from ..bodies.chunk import Chunk
 from ..config import Config
 from ..engine.fsm import Machine
 from ..engine.services import Services
+from ..engine.timers import NO_TIMER
 from ..events import ResponseFailed, UsageReported
 from ..faults import Denial, Fault, FaultKind, Side
 from ..formats.classify import CONTENT, ERROR, classify
@@ -85,8 +86,7 @@ class Exchange(Generic[MessageT]):
         self._accounted = 0  # bytes that the outlet was told of
         self._last_response: FinalResponse | None = None
         self._chunks = 0
-        self._total_timer = services.timers.timer(self._on_total_timeout)
-        self._backoff_timer = services.timers.timer(self._on_backoff_over)
+        self._total_timer = self._backoff_timer = NO_TIMER
 
     @property
     def state(self) -> ExchangeState:
@@ -102,7 +102,7 @@ class Exchange(Generic[MessageT]):
         """Start the first attempt of the first step."""
         self._record.tell_start(self._services, len(self._steps))
         if (total := self._steps[0].policy.total_s) is not None:
-            self._total_timer.arm(now + total)
+            self._total_timer = self._services.timers.arm(NO_TIMER, self._on_total_timeout, now + total)
         self._try(now)
 
     def cancel(self, how: Literal["cancelled", "gone"], by: Side, fault: Fault, now: float) -> None:
@@ -338,7 +338,7 @@ class Exchange(Generic[MessageT]):
             self._machine.fire(ExchangeInput.RETRY_LATER)
             self._account()
             if delay > 0:
-                self._backoff_timer.arm(now + delay)
+                self._backoff_timer = self._services.timers.arm(self._backoff_timer, self._on_backoff_over, now + delay)
             else:
                 self._on_backoff_over(now)
         elif self._step + 1 < len(self._steps):

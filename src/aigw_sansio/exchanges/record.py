@@ -32,6 +32,10 @@ class Times(NamedTuple):
     connect_s: float | None
     head_at: float | None
 
+    def with_head(self, now: float) -> "Times":
+        """The same when the head has come."""
+        return Times(self.queue_s, self.connect_s, now)
+
 
 NO_TIMES: Final = Times(None, None, None)
 

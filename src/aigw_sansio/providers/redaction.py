@@ -72,7 +72,7 @@ class Redactor:
         "_names",
         "_needles",
         "_percent",
-        "_plain_names",
+        "_plain",
         "_reach",
         "_spellings",
         "_without_nul",
@@ -105,7 +105,7 @@ class Redactor:
         #: Lets few texts through, among them all that :meth:`suspects` suspects. It costs as little as it can.
         self.guard = self._adapted_to(b"")
         self._fields_guard = self.guard  # for the values of heads, which are not like bodies
-        self._plain_names: set[bytes] = set()  # of fields, in lower case, in which nothing is hidden
+        self._plain: set[bytes] = set()  # short texts in lower case that come often, in which nothing is hidden
 
     def hide(self, text: bytes) -> bytes:
         """``text`` without the secrets. A beginning of one at its end is hidden too, because a long one may be cut."""
@@ -120,12 +120,18 @@ class Redactor:
 
     def hide_lower(self, text: bytes) -> bytes:
         """The same for a text that the gateway has put in lower case: the name of a field, a media type."""
-        text = self.hide_whole(text)
-        return redactor(self._lower).hide_whole(text) if self._lower else text
+        if text in self._plain:
+            return text
+        shown = self.hide_whole(text)
+        if self._lower:
+            shown = redactor(self._lower).hide_whole(shown)
+        if shown == text and len(text) <= _LONGEST_NAME and len(self._plain) < _MOST_NAMES:
+            self._plain.add(text)
+        return shown
 
     def hide_fields(self, headers: Headers) -> Headers:
         """The fields of a head, their names in lower case, without the secrets."""
-        plain = self._plain_names
+        plain = self._plain
         values = b" ".join([value for _, value in headers])
         if (
             not (_NUL in values or _LF in values)
@@ -133,11 +139,7 @@ class Redactor:
             and not [name for name, _ in headers if name not in plain]
         ):
             return headers
-        hidden = [(self.hide_lower(name), self.hide_whole(value)) for name, value in headers]
-        for (name, _), (shown, _) in zip(headers, hidden):
-            if name == shown and len(name) <= _LONGEST_NAME and len(plain) < _MOST_NAMES:
-                plain.add(name)
-        return hidden
+        return [(self.hide_lower(name), self.hide_whole(value)) for name, value in headers]
 
     def _fields_suspect(self, values: bytes) -> bool:
         """Whether ``values`` of fields may hold a secret. What no part of them does not hold, none of them holds."""

@@ -127,10 +127,15 @@ class AvailableConnections:
         if every:
             found = [entry for entry in self._entries.values() if idle or not entry.idle]
         else:
-            found = [entry for entry in (self._last(self._busy.use),) if entry is not None]
+            busy = self._last(self._busy.use)
+            found = [] if busy is None else [busy]
             if idle:
+                last = self._last(self._idle.use)
+                if last is not None and not found and not self._old_idle:
+                    return [_facts(last)]  # the usual case
                 found += [self._entries[conn] for conn in self._old_idle]
-                found += [entry for entry in (self._last(self._idle.use),) if entry is not None]
+                if last is not None:
+                    found.append(last)
                 found.sort(key=_order)
         return [_facts(entry) for entry in found if entry.upstream.capacity > 0]
 

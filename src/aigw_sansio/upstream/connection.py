@@ -191,7 +191,8 @@ class UpstreamConnection(Connection):
 
     def read_on(self, call: UpstreamCall, now: float) -> None:
         """Nobody needs the rest of the response of ``call``: read on for a while, to keep the connection."""
-        call.handler = Remainder(self.services, call.cancel, now)
+        ended = self.wire is not None and self.wire.response_read(call.stream)
+        call.handler = Remainder(self.services, call.cancel, now, waits=not ended)
 
     # -- inputs -------------------------------------------------------------------------------------------------
 
@@ -351,11 +352,14 @@ class UpstreamConnection(Connection):
             return
         self._pump(now)
         # SETTINGS and GOAWAY come without an event.
-        if not only_data or wire.settings_version != self._settings_version:
+        told = wire.settings_version == self._settings_version  # the pool is: of ends, when they came
+        if not only_data or not told:
             self._settings_version = wire.settings_version
             if not wire.reusable and self._machine.state is UpstreamState.OPEN:
                 self._machine.fire(UpstreamInput.DRAIN)
-            self._pool.capacity_changed(self, now)
+                told = False
+            if not told:
+                self._pool.capacity_changed(self, now)
 
     def _call_failed(self, call: UpstreamCall, event: StreamFailed, now: float) -> None:
         again = call.replacements < _MAX_REPLACEMENTS and cannot_have_begun(

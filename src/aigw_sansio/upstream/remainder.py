@@ -7,6 +7,7 @@ ended and holds nothing of this.
 from collections.abc import Callable
 
 from ..engine.services import Services
+from ..engine.timers import NO_TIMER
 from ..exchanges.source import Placed
 from ..faults import Fault
 from ..wires.http import Headers
@@ -17,12 +18,13 @@ class Remainder:
 
     __slots__ = ("_cancel", "_left", "_timer")
 
-    def __init__(self, services: Services, cancel: Callable[[float], None], now: float) -> None:
-        """``cancel`` cancels the call."""
+    def __init__(self, services: Services, cancel: Callable[[float], None], now: float, *, waits: bool = True) -> None:
+        """``cancel`` cancels the call. ``waits``: the end of its response has not been read yet."""
         self._cancel = cancel
         self._left = services.config.limits.read_on_bytes
-        self._timer = services.timers.timer(self._on_timeout)
-        self._timer.arm(now + services.config.timeouts.read_on_s)
+        self._timer = NO_TIMER
+        if waits:
+            self._timer = services.timers.arm(NO_TIMER, self._on_timeout, now + services.config.timeouts.read_on_s)
 
     def _on_timeout(self, now: float) -> None:
         cancel = self._cancel

@@ -122,6 +122,9 @@ class HttpClientWire(Protocol):
     def request_sent(self, stream: int) -> bool:
         """Whether the last byte of the request of ``stream`` has left through ``data_to_send()``."""
 
+    def response_read(self, stream: int) -> bool:
+        """Whether the response of ``stream`` has been read to its end: the event of that has been returned."""
+
     def cancel(self, stream: int) -> bool:
         """Cancel ``stream``: it gets no more events. Returns False if only closing the connection stops the peer
         (HTTP/1.1); True if the connection lives on (RST_STREAM CANCEL)."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.rigs.compiled import needs_sources
 
-from aigw_sansio.engine.timers import Timer, Timers
+from aigw_sansio.engine.timers import NO_TIMER, Timer, Timers
 
 MOVES = st.lists(
     st.one_of(
@@ -212,6 +212,23 @@ def test_a_closed_timer_is_never_armed_again() -> None:
     assert timers.next_deadline() is None
     timers.fire(10)
     assert fired == []
+
+
+def test_a_timer_that_may_never_be_needed_is_made_when_it_is_armed() -> None:
+    timers = Timers()
+    fired: list[float] = []
+    timer = NO_TIMER
+    timer.cancel()
+    timer.close()
+    assert timers.next_deadline() is None
+    timer = timers.arm(timer, fired.append, 5)
+    assert timers.arm(timer, fired.clear, 3) is timer  # the callback is that of the first
+    other = timers.arm(NO_TIMER, fired.append, 4)
+    assert (timers.next_deadline(), timers.armed) == (3, 2)
+    other.close()
+    timers.fire(10)
+    assert fired == [10]
+    assert NO_TIMER.deadline is None
 
 
 def test_a_timer_may_be_closed_by_its_own_callback() -> None:

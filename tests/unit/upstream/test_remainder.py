@@ -43,6 +43,15 @@ def test_an_end_in_time() -> None:
         assert told == []
 
 
+def test_nothing_is_waited_for_if_the_end_has_been_read() -> None:
+    rig, told = Rig(), []
+    rest = Remainder(rig.services, told.append, rig.now, waits=False)
+    assert rig.services.timers.next_deadline() is None
+    rest.response_end(0.0)
+    rig.pass_time(10)
+    assert told == []
+
+
 def test_what_belongs_before_a_body_moves_nothing() -> None:
     rig, told = Rig(Limits(read_on_bytes=10)), []
     rest = make(rig, told)

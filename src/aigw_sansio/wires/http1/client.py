@@ -185,12 +185,16 @@ class Http1Client:
         """Take the next piece of the request; empty after the last."""
         return self._out.pop(0) if self._out else b""
 
+    def response_read(self, stream: int) -> bool:
+        """Whether the response of ``stream`` has been read to its end."""
+        self._check(stream)
+        state = self._machine.state
+        return stream < self._stream or state is Http1State.IDLE or state is Http1State.SPENT
+
     def cancel(self, stream: int) -> bool:
         """Cancel ``stream``. Returns False if it was running: HTTP/1.1 can only close the connection. True if it had
         ended."""
-        self._check(stream)
-        state = self._machine.state
-        if stream < self._stream or state is Http1State.IDLE or state is Http1State.SPENT:
+        if self.response_read(stream):
             return True
         self._stop()
         return False

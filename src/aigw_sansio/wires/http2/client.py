@@ -127,6 +127,11 @@ class Http2Client(Http2Connection[WireEvent]):
         self._check(stream)
         return stream not in self._unsent
 
+    def response_read(self, stream: int) -> bool:
+        """Whether the response of ``stream`` has been read to its end, or has failed."""
+        self._check(stream)
+        return stream not in self._streams
+
     def cancel(self, stream: int) -> bool:
         """Cancel ``stream`` with RST_STREAM(CANCEL). Always True: the connection lives on."""
         self._check(stream)

@@ -85,6 +85,25 @@ def test_a_request_is_written_host_first_with_its_length() -> None:
     assert wire.data_to_send() == b""
 
 
+def test_a_response_has_been_read_once_its_end_came() -> None:
+    wire = Http1Client(LIMIT)
+    with pytest.raises(LocalProtocolError):
+        wire.response_read(1)
+    read = []
+    for pieces in (
+        [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b"o", b"k"],
+        [b"HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"],
+    ):
+        stream = wire.send_request(request())
+        wire.data_to_send()
+        for piece in pieces:
+            read.append(wire.response_read(stream))
+            wire.receive_data(piece)
+        read.append(wire.response_read(stream))
+    assert read == [False, False, False, True, False, True]
+    assert wire.response_read(1)
+
+
 @pytest.mark.parametrize(
     ("method", "line"), [(b"POST", b"Content-Length: 0\r\n"), (b"GET", b""), (b"HEAD", b""), (b"DELETE", b"")]
 )

@@ -170,9 +170,20 @@ def test_a_bad_field_of_ours_is_misuse(field: tuple[bytes, bytes]) -> None:
     assert wire.send_request(request()) == 1  # nothing had moved
 
 
+def test_a_response_has_been_read_once_its_end_or_its_failure_came() -> None:
+    wire = client()
+    one, two = wire.send_request(request()), wire.send_request(request())
+    assert not wire.response_read(one)
+    wire.receive_data(headers(one, OK) + data(one, b"x"))
+    assert not wire.response_read(one)
+    wire.receive_data(data(one, b"", end=True) + rst(two, 8))
+    assert wire.response_read(one)
+    assert wire.response_read(two)
+
+
 def test_ids_that_were_never_issued_are_misuse() -> None:
     wire = client()
-    for call in (wire.request_sent, wire.cancel):
+    for call in (wire.request_sent, wire.response_read, wire.cancel):
         for stream in (1, 0, -1, 2):
             with pytest.raises(LocalProtocolError, match="never issued"):
                 call(stream)
