@@ -108,6 +108,11 @@ def finish_messages(
         blocks = message["content"]
         if type(blocks) is list:
             blocks.sort(key=lambda block: not is_response(block))
+    finish_ends(messages, notes, opening)
+
+
+def finish_ends(messages: list[JsonObject], notes: list[Note], opening: JsonObject) -> None:
+    """The same for messages of which none was joined: their beginning and their end."""
     _trim_last(messages, notes)
     if not messages or messages[0]["role"] != "user":
         messages.insert(0, {"role": "user", "content": [opening]})

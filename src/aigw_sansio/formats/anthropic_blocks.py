@@ -46,7 +46,9 @@ from .alternating import (
     thoughts_first,
     usual_blocks,
 )
+from .alternating_plain import write_plain
 from .claude_models import MAKER
+from .plain.conversation import Plain
 from .refusing import refusal
 from .request_tools import (
     ANTHROPIC_IDS,
@@ -188,8 +190,11 @@ class MessageWriter:
                     dropped(self._notes, field, "Instructions are text.")
         return blocks
 
-    def messages(self) -> list[JsonObject]:
-        """The other turns as messages. The first is the user's, and neighbours have different roles."""
+    def messages(self, plain: Plain | None = None) -> list[JsonObject]:
+        """The other turns as messages. The first is the user's, and neighbours have different roles. ``plain``: the
+        conversation, if it is plain and not in the prompt."""
+        if plain is not None:
+            return write_plain(plain, _BLOCKS, ANTHROPIC_IDS, self._names, self._notes)
         drop_names(self._looked, self._notes, self._host.name)
         turns = self._with_places()
         roles = {"tool": "user"} if self._system_turns else {"tool": "user", "system": "user"}
@@ -220,8 +225,7 @@ class MessageWriter:
             last = role
             if extras:
                 self._put_extras(messages[-1], group)
-        opening: JsonObject = {"type": "text", "text": OPENING}
-        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=opening)
+        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=_text_block(OPENING))
         return messages
 
     def _with_places(self) -> tuple[Turn, ...]:

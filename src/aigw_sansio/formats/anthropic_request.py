@@ -28,6 +28,7 @@ from ..prompt import (
 from .alternating import check_pairs
 from .anthropic_betas import needed_betas
 from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
+from .anthropic_plain import read_plain
 from .anthropic_read import read_cache, read_system, read_turns
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
 from .anthropic_tools import plan_tools
@@ -46,6 +47,7 @@ from .client_values import (
     members,
     without,
 )
+from .plain.conversation import Plain, ReadPlain
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
@@ -98,12 +100,25 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     member of the body that is wrong: ``messages[0].content[1].source``.
     """
     try:
-        return _read(body)
+        return _read(body, None)
     except RequestRefused as failure:
         return failure.refused
 
 
-def _read(body: JsonObject) -> Prompt:
+def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
+    it."""
+    plain = read_plain(body.get("messages"))
+    if plain is None:
+        return None
+    try:
+        return _read(body, plain), plain
+    except RequestRefused as failure:
+        return failure.refused
+
+
+def _read(body: JsonObject, plain: Plain | None) -> Prompt:
+    """``plain``: a conversation that is read already."""
     member = members(body, "body")
     member.pop("anthropic_version", None)  # it says how to read the body, and so it was read
     output = None if _OUTPUT.isdisjoint(member) else _read_output(member)
@@ -113,7 +128,7 @@ def _read(body: JsonObject) -> Prompt:
     return Prompt(
         model=get_text(member, "model") or "",
         instructions=read_system(member.get("system")),
-        turns=read_turns(member.get("messages")),
+        turns=() if plain is not None else read_turns(member.get("messages")),
         tools=tuple(
             read_usual_tool(tool) or _read_tool(tool, f"tools[{at}]")
             for at, tool in enumerate(get_array(member, "tools"))
@@ -252,12 +267,12 @@ def _read_reasoning(member: JsonObject) -> ReasoningSettings | None:
 # Writing
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for Anthropic's API: ``POST /v1/messages``.
 
     If ``output_tool(body)`` of :mod:`~aigw_sansio.formats.anthropic_tools` names a tool, its call is the output.
     """
-    written = _write(prompt, notes, _ANTHROPIC)
+    written = _write(prompt, notes, plain, _ANTHROPIC)
     if isinstance(written, Refused):
         return written
     body, betas = written
@@ -268,10 +283,10 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     return WireRequest(method="POST", path="v1/messages", headers=headers, body=body)
 
 
-def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_vertex_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for a Claude model on Vertex AI. The path is relative to a location of a project
     (``/v1/projects/PROJECT/locations/LOCATION``)."""
-    written = _write(prompt, notes, _VERTEX)
+    written = _write(prompt, notes, plain, _VERTEX)
     if isinstance(written, Refused):
         return written
     body, betas = written
@@ -284,9 +299,9 @@ def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Ref
     return WireRequest(method="POST", path=path, headers=tuple(_beta_header(betas)), body=body)
 
 
-def write_bedrock_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_bedrock_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for a Claude model on Bedrock's InvokeModel, which takes betas in the body."""
-    written = _write(prompt, notes, _BEDROCK)
+    written = _write(prompt, notes, plain, _BEDROCK)
     if isinstance(written, Refused):
         return written
     body, betas = written
@@ -301,19 +316,23 @@ def _beta_header(betas: list[str]) -> list[tuple[str, str]]:
     return [("anthropic-beta", ",".join(betas))] if betas else []
 
 
-def _write(prompt: Prompt, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]] | Refused:
+def _write(
+    prompt: Prompt, notes: list[Note], plain: Plain | None, host: Host
+) -> tuple[JsonObject, list[str]] | Refused:
     """The body without what differs between hosts, and its betas."""
     looked = look_at(prompt.turns)
     refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, host.name)
     if refused is not None:
         return refused
     try:
-        return _write_body(prompt, looked, notes, host)
+        return _write_body(prompt, looked, notes, plain, host)
     except RequestRefused as failure:
         return failure.refused
 
 
-def _write_body(prompt: Prompt, looked: Looked, notes: list[Note], host: Host) -> tuple[JsonObject, list[str]]:
+def _write_body(
+    prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None, host: Host
+) -> tuple[JsonObject, list[str]]:
     model = claude_model(prompt.model)
     if not host.holds_to_schemas and model.forced_tools and prompt.maker != MAKER:
         model = msgspec.structs.replace(model, structured=False)  # a tool for the output works there, too
@@ -324,8 +343,9 @@ def _write_body(prompt: Prompt, looked: Looked, notes: list[Note], host: Host) -
     system = writer.system()
     if tools.instruction is not None:
         system.append({"type": "text", "text": tools.instruction})
-    messages = writer.messages()
-    check_pairs(messages, _calls_and_responses)
+    messages = writer.messages(plain)
+    if plain is None:
+        check_pairs(messages, _calls_and_responses)
     marks.finish()
     thinking = plan_thinking(prompt, notes, model, blocked=blocks_thinking(messages, forced=tools.forced))
     limit, thinking = fit_tokens(prompt, notes, model, thinking, required=True)

@@ -24,6 +24,7 @@ from ..prompt import (
     Uri,
 )
 from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
+from .plain.conversation import Answered, Asked, NotPlain, Plain, Result
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     EFFORT_TOKENS,
@@ -53,11 +54,11 @@ _SUPPORTED: Final = frozenset(
 _MOST_STOPS: Final = 5
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """``prompt`` for ``POST v2/chat``. Losses go to ``notes``; refused if the response would not be what was asked
     for."""
     try:
-        return _Writer(prompt, notes).write()
+        return _Writer(prompt, notes).write(plain)
     except RequestRefused as failure:
         return failure.refused
 
@@ -72,7 +73,7 @@ class _Writer:
         self.notes = notes
         self.documents: list[object] = []
 
-    def write(self) -> WireRequest | Refused:
+    def write(self, plain: Plain | None) -> WireRequest | Refused:
         prompt, notes = self.prompt, self.notes
         looked = look_at(prompt.turns)
         refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, _TARGET)
@@ -83,6 +84,8 @@ class _Writer:
         messages: list[object] = []
         if prompt.instructions:
             messages.append({"role": "system", "content": _texts([part.text for part in prompt.instructions])})
+        if plain is not None:
+            _write_plain(plain, messages)
         turns = prompt.turns
         for at, shape in enumerate(looked.shapes):
             if type(shape) is str:
@@ -265,6 +268,27 @@ class _Writer:
             mapped(notes, "reasoning.effort", "Cohere takes a budget of tokens.")
             budget = EFFORT_TOKENS[settings.effort] if budget is None else budget
         body["thinking"] = {"type": "enabled", "token_budget": budget}
+
+
+def _write_plain(plain: Plain, messages: list[object]) -> None:
+    """Append a plain conversation to ``messages``. Raises :class:`NotPlain`."""
+    append = messages.append
+    for item in plain.items:
+        if type(item) is Asked:
+            append({"role": "user", "content": item.text})
+        elif type(item) is Result:
+            append({"role": "tool", "tool_call_id": item.id, "content": item.text})
+        elif type(item) is Answered:
+            if not item.calls:
+                append({"role": "assistant", "content": item.text})
+                continue
+            if item.text:  # beside calls it is a plan, and that is told
+                raise NotPlain
+            calls: list[JsonObject] = []
+            for call in item.calls:
+                function = {"name": call.function.name, "arguments": call.function.arguments or "{}"}
+                calls.append({"id": call.id, "type": "function", "function": function})
+            append({"role": "assistant", "tool_calls": calls})
 
 
 def _call(call: ToolCall) -> JsonObject:

@@ -13,6 +13,7 @@ from ..prompt import EFFORTS, JsonObject, Prompt
 from .openai.chat_write import write_like
 from .openai.like import NOT_IN_CHAT, OPENAI_MEMBERS, Quirks
 from .openai.reasoning_settings import word_for
+from .plain.conversation import Plain
 from .request_tools import MISTRAL_IDS, dropped
 from .translation import Note, Refused, WireRequest
 
@@ -66,6 +67,6 @@ MISTRAL: Final = Quirks(
 )
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for Mistral."""
-    return write_like(prompt, notes, MISTRAL)
+    return write_like(prompt, notes, plain, quirks=MISTRAL)

@@ -7,6 +7,7 @@ Nothing makes the model call a tool, and a choice of some is said by sending onl
 gpt-oss models take a word.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from ..prompt import (
@@ -22,6 +23,7 @@ from ..prompt import (
     Turn,
 )
 from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
+from .plain.conversation import Answered, Asked, Plain, Result, arguments_of
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     arguments_object,
@@ -49,11 +51,11 @@ _SUPPORTED: Final = frozenset(
 _WORDS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """``prompt`` for ``POST api/chat``. Losses go to ``notes``; refused if the response would not be what was asked
     for."""
     try:
-        return _Writer(prompt, notes).write()
+        return _Writer(prompt, notes).write(plain)
     except RequestRefused as failure:
         return failure.refused
 
@@ -68,7 +70,7 @@ class _Writer:
         self.notes = notes
         self.messages: list[object] = []
 
-    def write(self) -> WireRequest | Refused:
+    def write(self, plain: Plain | None) -> WireRequest | Refused:
         prompt, notes = self.prompt, self.notes
         looked = look_at(prompt.turns)
         refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, _TARGET)
@@ -78,6 +80,8 @@ class _Writer:
         drop_names(looked, notes, _TARGET)
         # each instruction is a message of its own: a message is one text
         self.messages += [{"role": "system", "content": part.text} for part in prompt.instructions if part.text]
+        if plain is not None:
+            _write_plain(plain, self.messages)
         turns, append = prompt.turns, self.messages.append
         for at, shape in enumerate(looked.shapes):
             if type(shape) is str:
@@ -257,3 +261,24 @@ class _Writer:
         if word != settings.effort:
             field = "reasoning.budget_tokens" if settings.effort is None else "reasoning.effort"
             mapped(notes, field, "This model takes another measure of how much it thinks.")
+
+
+def _write_plain(plain: Plain, messages: list[object]) -> None:
+    """Append a plain conversation to ``messages``. Raises ``NotPlain``."""
+    append = messages.append
+    tools: Iterator[str] = iter(())
+    for item in plain.items:
+        if type(item) is Asked:
+            append({"role": "user", "content": item.text})
+        elif type(item) is Result:
+            append({"role": "tool", "content": item.text, "tool_call_id": item.id, "tool_name": next(tools)})
+        elif type(item) is Answered:
+            if not item.calls:
+                append({"role": "assistant", "content": item.text})
+                continue
+            calls: list[object] = []
+            for call in item.calls:
+                function = {"name": call.function.name, "arguments": arguments_of(call.function)}
+                calls.append({"id": call.id, "type": "function", "function": function})
+            tools = iter([call.function.name for call in item.calls])
+            append({"role": "assistant", "content": item.text or "", "tool_calls": calls})

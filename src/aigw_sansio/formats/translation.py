@@ -5,12 +5,11 @@ list ``notes`` that it is given, and returns a :class:`Refused` in place of its 
 response lie. Nothing is lost silently.
 """
 
-from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import msgspec
 
-from ..prompt import JsonObject, Prompt
+from ..prompt import JsonObject
 
 #: Characters of the longest name of a model with which it is tried what a target takes.
 LONGEST_MODEL: Final = 2048
@@ -49,9 +48,3 @@ class WireRequest(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"WireRequest({self.method}, {len(self.body)} members)"
-
-
-#: Reads the body of a client's request. What it does not know goes to ``Prompt.extra``; losses go to the list.
-ReadRequest: TypeAlias = Callable[[JsonObject, list[Note]], Prompt | Refused]
-#: Writes a request for a provider; losses go to the list.
-WriteRequest: TypeAlias = Callable[[Prompt, list[Note]], WireRequest | Refused]

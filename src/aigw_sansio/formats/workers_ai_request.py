@@ -16,6 +16,7 @@ from ..prompt import Effort, JsonObject, Prompt
 from .openai.chat_write import write_like
 from .openai.like import NOT_IN_CHAT, OPENAI_ONLY, Quirks
 from .openai.reasoning_settings import word_for
+from .plain.conversation import Plain
 from .request_tools import dropped
 from .translation import Note, Refused, WireRequest
 
@@ -62,15 +63,15 @@ RUN: Final = replace(
 )
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for ``ai/v1/chat/completions``: the same body as OpenAI's, with the quirks of Workers AI. Refused if
     an image is given by its address: Workers AI fetches none."""
-    return write_like(prompt, notes, WORKERS_AI)
+    return write_like(prompt, notes, plain, quirks=WORKERS_AI)
 
 
-def write_run_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_run_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for ``ai/run/MODEL``, the path of its own: without the model in the body."""
-    written = write_like(prompt, notes, RUN)
+    written = write_like(prompt, notes, plain, quirks=RUN)
     if isinstance(written, Refused):
         return written
     body = {name: value for name, value in written.body.items() if name != "model"}

@@ -1,23 +1,29 @@
 """Requests from one format to another.
 
-Decides: the order of the steps: read, set the model, write; that a request without any words is none. Must not know:
-any format.
+Decides: the order of the steps: read, set the model, write; that a request without any words is none; that a plain
+conversation goes from reader to writer without turns, if the writer can tell it so. Must not know: any format.
 """
 
 import msgspec
 
+from ..formats.plain.conversation import NotPlain, Plain
 from ..formats.translation import Note, Refused, WireRequest
 from ..prompt import JsonObject, Prompt
 from .registry import find_format, find_reader
 
 
 class Translated(msgspec.Struct, frozen=True):
-    """``request`` is ready to be sent; ``prompt`` is what it asks, for whoever writes the response; ``notes`` say what
-    was lost on the way."""
+    """``request`` is ready to be sent; ``notes`` say what was lost on the way."""
 
     request: WireRequest
-    prompt: Prompt
     notes: tuple[Note, ...]
+    _settings: Prompt
+    _plain: Plain | None = None
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the request asks, for whoever writes the response. Its turns are made when this is asked for."""
+        return _whole(self._settings, self._plain)
 
     def __repr__(self) -> str:
         return f"Translated({self.request!r}, {len(self.notes)} notes)"
@@ -34,22 +40,32 @@ def translate_request(
     """
     write = find_format(target).write
     notes: list[Note] = []
-    prompt = _read(body, source, notes)
-    if isinstance(prompt, Refused):
-        return prompt
+    read = _read(body, source, notes)
+    if isinstance(read, Refused):
+        return read
+    prompt, plain = read
     if model is not None:
         prompt = msgspec.structs.replace(prompt, model=model)
     if stream is not None:
         prompt = msgspec.structs.replace(prompt, stream=stream)
-    request = write(prompt, notes)
-    return request if isinstance(request, Refused) else Translated(request, prompt, tuple(notes))
+    if plain is not None:
+        known = len(notes)
+        try:
+            request = write(prompt, notes, plain)
+        except NotPlain:
+            del notes[known:]
+            prompt, plain = _whole(prompt, plain), None
+            request = write(prompt, notes)
+    else:
+        request = write(prompt, notes)
+    return request if isinstance(request, Refused) else Translated(request, tuple(notes), prompt, plain)
 
 
 def read_request(body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
     """What the client's ``body`` asks, and what of it was lost. Next, :func:`write_request`."""
     notes: list[Note] = []
-    prompt = _read(body, source, notes)
-    return prompt if isinstance(prompt, Refused) else (prompt, tuple(notes))
+    read = _read(body, source, notes)
+    return read if isinstance(read, Refused) else (_whole(*read), tuple(notes))
 
 
 def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note, ...]] | Refused:
@@ -59,15 +75,24 @@ def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note,
     return request if isinstance(request, Refused) else (request, tuple(notes))
 
 
-def _read(body: object, source: str, notes: list[Note]) -> Prompt | Refused:
-    read = find_reader(source)
+def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain | None] | Refused:
+    read, read_plain = find_reader(source)
     if type(body) is not dict:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
+    found = read_plain(members, notes)
+    if found is not None:
+        return found
     prompt = read(members, notes)
-    if isinstance(prompt, Prompt) and not prompt.turns and _says_nothing(prompt):
+    if isinstance(prompt, Refused):
+        return prompt
+    if not prompt.turns and _says_nothing(prompt):
         return Refused("input" if "input" in members else "messages", "It holds nothing to respond to.")
-    return prompt
+    return prompt, None
+
+
+def _whole(prompt: Prompt, plain: Plain | None) -> Prompt:
+    return prompt if plain is None else msgspec.structs.replace(prompt, turns=plain.turns())
 
 
 def _says_nothing(prompt: Prompt) -> bool:

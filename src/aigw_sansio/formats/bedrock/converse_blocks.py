@@ -44,7 +44,9 @@ from ..alternating import (
     thoughts_first,
     usual_blocks,
 )
+from ..alternating_plain import write_plain
 from ..anthropic_blocks import Marks, wrapped
+from ..plain.conversation import Plain
 from ..refusing import refusal
 from ..request_tools import (
     IdMap,
@@ -148,8 +150,12 @@ class ConverseWriter:
             raise refusal("instructions", "Instructions are text.")
         return blocks
 
-    def messages(self) -> list[JsonObject]:
-        """The other turns as messages. The first is the user's, and neighbours have different roles."""
+    def messages(self, plain: Plain | None = None) -> list[JsonObject]:
+        """The other turns as messages. The first is the user's, and neighbours have different roles. ``plain``: the
+        conversation, if it is plain and not in the prompt."""
+        if plain is not None:
+            self.has_tools = bool(plain.ids)
+            return write_plain(plain, _BLOCKS, self._model.ids, self._names, self._notes)
         drop_names(self._looked, self._notes, NAME)
         messages: list[JsonObject] = []
         joined, last = False, ""
@@ -170,8 +176,7 @@ class ConverseWriter:
             elif content:
                 join_last(messages, content)
                 joined = True
-        opening: JsonObject = {"text": OPENING}
-        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=opening)
+        finish_messages(messages, self._notes, joined=joined, is_response=_is_response, opening=_text_block(OPENING))
         return messages
 
     def _content(self, group: Group) -> list[JsonObject]:

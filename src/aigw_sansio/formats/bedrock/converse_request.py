@@ -19,6 +19,7 @@ from ..anthropic_request import blocks_thinking, fitting_stops
 from ..anthropic_thinking import Thinking, fit_sampling, fit_tokens, plan_thinking
 from ..anthropic_tools import Tools, plan_tools
 from ..client_values import json_text
+from ..plain.conversation import Plain
 from ..refusing import RequestRefused, refusal
 from ..request_tools import (
     OPENAI_NAMES,
@@ -61,7 +62,7 @@ _ANTHROPIC_ONLY: Final = frozenset(
 _EFFORTS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for Converse, or ConverseStream if the prompt asks for a stream.
 
     If ``output_tool(body)`` of :mod:`~aigw_sansio.formats.anthropic_tools` names a tool, its call is the output.
@@ -71,14 +72,14 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     if refused is not None:
         return refused
     try:
-        body = _write_body(prompt, looked, notes)
+        body = _write_body(prompt, looked, notes, plain)
     except RequestRefused as failure:
         return failure.refused
     verb = "converse-stream" if prompt.stream else "converse"
     return WireRequest(method="POST", path=model_path(prompt.model, verb), headers=(), body=body)
 
 
-def _write_body(prompt: Prompt, looked: Looked, notes: list[Note]) -> JsonObject:
+def _write_body(prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None) -> JsonObject:
     model = bedrock_model(prompt.model)
     names = NameMap(OPENAI_NAMES, notes)
     marks = Marks(notes, 0)
@@ -89,12 +90,12 @@ def _write_body(prompt: Prompt, looked: Looked, notes: list[Note]) -> JsonObject
     _note_marks(prompt, looked, notes, model)
     if not model.caches:
         functions = tuple(_without_mark(tool) for tool in functions)
-    plain = msgspec.structs.replace(prompt, tools=functions)
-    tools = plan_tools(plain, notes, model.rules, _HOST, names, marks)
+    tools = plan_tools(msgspec.structs.replace(prompt, tools=functions), notes, model.rules, _HOST, names, marks)
     writer = ConverseWriter(prompt, looked, notes, model, marks, names)
     system = writer.system()
-    messages = writer.messages()
-    check_pairs(messages, calls_and_responses)
+    messages = writer.messages(plain)
+    if plain is None:
+        check_pairs(messages, calls_and_responses)
     marks.finish()
     config, additional, forbidden = _tool_config(tools, native, prompt, notes, model, has_calls=writer.has_tools)
     for instruction in (tools.instruction, forbidden):

@@ -28,16 +28,16 @@ from ...prompt import (
     Turn,
     Video,
 )
+from ..plain.conversation import Plain
 from ..refusing import refusal
 from ..request_tools import NameMap, arguments_object, drop_names, dropped, mapped, own_data, place_of
 from ..translation import Note
 from ..usual import Calls, Looked
 from ..values import parse_text
 from .models import GeminiModel
+from .plain import NO_SIGNATURE, output_of, write_plain
 from .sources import media_part
 
-#: What Google takes in place of a signature that is not there ("Thought signatures", FAQ).
-NO_SIGNATURE: Final = "skip_thought_signature_validator"
 _WITH_MARKS: Final = (Text, Image, Audio, Video, File)
 #: Media types of a URL that tells none.
 _USUAL: Final[dict[type, str]] = {
@@ -87,8 +87,11 @@ class ContentWriter:
         #: Whether a call had to be sent without a signature of Google's.
         self._unsigned = False
 
-    def write(self) -> list[JsonObject]:
-        """The contents, in order."""
+    def write(self, plain: Plain | None = None) -> list[JsonObject]:
+        """The contents, in order. ``plain``: the conversation, if it is plain and not in the prompt."""
+        if plain is not None:
+            self._unsigned = self._model.is_three and bool(plain.ids)
+            write_plain(plain, self._names, self._model, self._contents, vertex=self._vertex)
         drop_names(self._looked, self._notes, "Gemini")
         turns, shapes = self._prompt.turns, self._looked.shapes
         behind = 0  # the turns of tools so far
@@ -326,7 +329,7 @@ class ContentWriter:
         for number, (result, text) in enumerate(results):
             tool = self._tool_of[result.id]
             name = names.sent.get(tool) or names.fit(tool, place_of(at, number))
-            given = _output(text)
+            given = output_of(text)
             if self._vertex:
                 responses.append({"functionResponse": {"name": name, "response": given}})
             else:
@@ -381,15 +384,7 @@ def _as_object(texts: list[str], *, is_error: bool, has_media: bool) -> JsonObje
     if is_error:
         return {"error": "\n".join(texts)}
     if len(texts) == 1:
-        return _output(texts[0])
+        return output_of(texts[0])
     if not texts and has_media:
         return {}
     return {"output": "\n".join(texts)}
-
-
-def _output(text: str) -> JsonObject:
-    if text.lstrip()[:1] == "{":
-        value = parse_text(text)
-        if type(value) is dict:
-            return value
-    return {"output": text}

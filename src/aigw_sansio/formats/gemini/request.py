@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ...prompt import JsonObject, Prompt
+from ..plain.conversation import Plain
 from ..refusing import RequestRefused, refusal
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
@@ -29,22 +30,22 @@ _SUPPORTED: Final = frozenset(
 )  # fmt: skip
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request to AI Studio: ``v1beta/models/MODEL:generateContent``, or ``:streamGenerateContent?alt=sse``.
 
     Refused: a conversation that another vendor keeps, tools of other vendors, media that the model does not fetch, a
     response of a tool without its call, tools for Gemma, and a form of the response beside tools before Gemini 3.
     """
-    return _write(prompt, notes, vertex=False)
+    return _write(prompt, notes, plain, vertex=False)
 
 
-def write_vertex_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_vertex_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request to Vertex AI: ``publishers/google/models/MODEL:generateContent``, below
     ``v1/projects/PROJECT/locations/LOCATION``. Refused: as :func:`write_request`."""
-    return _write(prompt, notes, vertex=True)
+    return _write(prompt, notes, plain, vertex=True)
 
 
-def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | Refused:
+def _write(prompt: Prompt, notes: list[Note], plain: Plain | None, *, vertex: bool) -> WireRequest | Refused:
     looked = look_at(prompt.turns)
     refused = drop_unsupported(prompt, looked, notes, _SUPPORTED, "Gemini")
     if refused is not None:
@@ -54,7 +55,7 @@ def _write(prompt: Prompt, notes: list[Note], *, vertex: bool) -> WireRequest | 
             method="POST",
             path=_path(prompt, vertex=vertex),
             headers=(),
-            body=_body(prompt, looked, notes, vertex=vertex),
+            body=_body(prompt, looked, notes, plain, vertex=vertex),
         )
     except RequestRefused as failure:
         return failure.refused
@@ -75,12 +76,12 @@ def _path(prompt: Prompt, *, vertex: bool) -> str:
     return f"{root}{quote(name.encode('utf-8', 'replace'), safe=kept)}:{method}"
 
 
-def _body(prompt: Prompt, looked: Looked, notes: list[Note], *, vertex: bool) -> JsonObject:
+def _body(prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None, *, vertex: bool) -> JsonObject:
     model = rules_of(prompt.model)
     names = name_map(notes)
     # Tools come first: notes then name the definition of a tool, and not a call of it.
     tools = write_tools(prompt, notes, names, model)
-    contents = ContentWriter(prompt, looked, notes, names, model, vertex=vertex).write()
+    contents = ContentWriter(prompt, looked, notes, names, model, vertex=vertex).write(plain)
     body: JsonObject = {"contents": contents}
     _instruct(prompt, notes, model, contents, body)
     if not contents:

@@ -24,12 +24,14 @@ from ...prompt import (
     UploadedFile,
 )
 from ..client_values import json_text
+from ..plain.conversation import Answered, NotPlain, Plain
 from ..refusing import refusal
 from ..request_tools import IdMap, NameMap, Placed, arguments_object, dropped, mapped, place_of
 from ..translation import Note
 from ..usual import Calls, Looked, Results, Shape
 from .chat_order import Message, alternating, in_order, is_in_order, message_of
 from .chat_parts import PartWriter
+from .chat_plain import write_plain
 from .like import Quirks
 from .models import reasons
 from .reasoning_parts import write_details
@@ -73,8 +75,8 @@ class HistoryWriter:
         """What writes the parts of this request."""
         return self._parts
 
-    def write(self) -> list[JsonObject]:
-        """All messages."""
+    def write(self, plain: Plain | None = None) -> list[JsonObject]:
+        """All messages. ``plain``: the conversation, if it is plain and not in the prompt."""
         prompt, quirks = self._prompt, self._quirks
         written: list[JsonObject] = []
         if prompt.instructions:
@@ -85,13 +87,17 @@ class HistoryWriter:
                 placed = [Placed(f"instructions[{number}]", text) for number, text in enumerate(prompt.instructions)]
                 written.append({"role": self._system, "content": self._parts.content(placed)})
         self._note_extras()
-        if not quirks.alternates and is_in_order(prompt.turns, self._looked):
+        if plain is not None:
+            if self._thinks:  # each message of the assistant has its thoughts beside it
+                raise NotPlain
+            write_plain(plain, quirks, self._names, written)
+        elif not quirks.alternates and is_in_order(prompt.turns, self._looked):
             self._write_in_order(written)
         else:
             messages = in_order(prompt.turns, self._notes)
             for message in alternating(messages, self._notes, quirks.name) if quirks.alternates else messages:
                 self._write_message(message, written)
-        if quirks.prefix_path is not None and prompt.turns and prompt.turns[-1].role == "assistant" and written:
+        if quirks.prefix_path is not None and written and _ends_with_assistant(prompt, plain):
             last = written[-1]
             if last["role"] == "assistant" and "tool_calls" not in last:
                 last["prefix"] = True
@@ -353,3 +359,9 @@ class HistoryWriter:
             media.append({"type": "text", "text": f"From the result of tool call {own_id}:"})
             media.extend(self._parts.write(placed) for placed in others)
         return told
+
+
+def _ends_with_assistant(prompt: Prompt, plain: Plain | None) -> bool:
+    if plain is not None:
+        return type(plain.items[-1]) is Answered
+    return bool(prompt.turns) and prompt.turns[-1].role == "assistant"

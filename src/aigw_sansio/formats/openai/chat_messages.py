@@ -42,7 +42,8 @@ from ..translation import Note
 from .chat_parts import read_cache_mark, read_parts
 from .reasoning_parts import PLAIN_MEMBERS, read_reasoning
 
-_THOUGHT: Final = "__thought__"
+#: Behind it, the id of a call holds a signature.
+SIGNED: Final = "__thought__"
 _COMMON: Final = frozenset({"role", "content", "name", "cache_control", "prompt_cache_breakpoint"})
 _KNOWN: Final = {
     "system": _COMMON,
@@ -131,7 +132,7 @@ class MessageReader:
                 self.instructions.append(Text(content))
             return True
         told = message.get("tool_call_id")
-        if role != "tool" or size != 3 or type(told) is not str or not told or _THOUGHT in told:
+        if role != "tool" or size != 3 or type(told) is not str or not told or SIGNED in told:
             return False
         call = self._calls.get(told)
         if call is None:
@@ -245,7 +246,7 @@ class MessageReader:
         for name, value in call.items():
             if name not in _CALL_MEMBERS and value not in (None, [], {}, ""):
                 dropped(self._notes, at + name[:60], "It is no member of a call.")
-        own_id, _, signature = (get_text(call, "id", at) or "").partition(_THOUGHT)
+        own_id, _, signature = (get_text(call, "id", at) or "").partition(SIGNED)
         fields = get_object(call, "provider_specific_fields", at) or {}
         google = _google(call, at)
         signature = (
@@ -268,7 +269,7 @@ class MessageReader:
     # -- results ------------------------------------------------------------------------------------------------------
 
     def _read_result(self, number: int, message: JsonObject, at: str) -> ToolCallResponse:
-        told = (get_text(message, "tool_call_id", at) or "").partition(_THOUGHT)[0]
+        told = (get_text(message, "tool_call_id", at) or "").partition(SIGNED)[0]
         name = get_text(message, "name", at) or None
         call = self._calls.get(told) if told else self._first_waiting(name)
         if call is not None:
@@ -318,7 +319,7 @@ def _usual_calls(told: object) -> list[ToolCall]:
         if type(call) is not dict or len(call) != 3 or "type" not in call:
             return []
         call_id, function = call.get("id"), call.get("function")
-        if type(call_id) is not str or not call_id or _THOUGHT in call_id:
+        if type(call_id) is not str or not call_id or SIGNED in call_id:
             return []
         if type(function) is not dict or len(function) != 2:
             return []

@@ -7,9 +7,10 @@ Source: OpenAI API reference, Chat Completions. Read too are the members of look
 (``top_k``, ``min_p``, ``repetition_penalty``, ``reasoning``, ``thinking``), because clients of a gateway write them.
 """
 
+from collections.abc import Sequence
 from typing import Final, TypedDict
 
-from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings
+from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import (
     as_number,
     as_text,
@@ -20,10 +21,12 @@ from ..client_values import (
     get_object,
     get_text,
 )
+from ..plain.conversation import Plain, ReadPlain
 from ..refusing import RequestRefused, refusal
 from ..request_tools import dropped
 from ..translation import Note, Refused, WireRequest
 from .chat_messages import MessageReader
+from .chat_plain import read_plain
 from .chat_tools import read_choice, read_tools
 from .chat_write import write_like
 from .quirks import OPENAI
@@ -48,28 +51,44 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     (``messages[2].content``). Write the result with the ``write_request`` of the target's format.
     """
     try:
-        return _read(body, notes)
+        return _read(body, notes, None)
     except RequestRefused as failure:
         return failure.refused
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
+    it."""
+    plain = read_plain(body.get("messages"))
+    if plain is None:
+        return None
+    try:
+        return _read(body, notes, plain[0]), plain[1]
+    except RequestRefused as failure:
+        return failure.refused
+
+
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for OpenAI's Chat Completions."""
-    return write_like(prompt, notes, OPENAI)
+    return write_like(prompt, notes, plain, quirks=OPENAI)
 
 
-def _read(body: JsonObject, notes: list[Note]) -> Prompt:
+def _read(body: JsonObject, notes: list[Note], instructions: Sequence[Text] | None) -> Prompt:
+    """``instructions``: those in front of a plain conversation, which is read already."""
     extra: JsonObject = {name: value for name, value in body.items() if name not in _READ and value is not None}
-    reader = MessageReader(notes)
-    messages = get_array(body, "messages")
-    if body.get("messages") is None:
-        raise refusal("messages", "It must be an array.")
-    reader.read_all(messages)
+    turns: tuple[Turn, ...] = ()
+    if instructions is None:
+        reader = MessageReader(notes)
+        messages = get_array(body, "messages")
+        if body.get("messages") is None:
+            raise refusal("messages", "It must be an array.")
+        reader.read_all(messages)
+        turns, instructions = reader.finish(), reader.instructions
     seldom = {} if _SELDOM.isdisjoint(body) else _read_seldom(body, notes, extra)
     return Prompt(
         model=get_text(body, "model") or "",
-        turns=reader.finish(),
-        instructions=tuple(reader.instructions),
+        turns=turns,
+        instructions=tuple(instructions),
         tools=read_tools(body, notes),
         tool_choice=read_choice(body),
         parallel_tool_calls=get_flag(body, "parallel_tool_calls"),

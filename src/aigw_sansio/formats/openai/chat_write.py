@@ -17,6 +17,7 @@ import msgspec
 
 from ...prompt import CacheMark, JsonObject, OutputFormat, Prompt, Text
 from ..client_values import json_text
+from ..plain.conversation import Plain
 from ..refusing import RequestRefused, refusal
 from ..request_tools import (
     NameMap,
@@ -46,15 +47,17 @@ _MOST_LOGPROBS: Final = 20
 _ANY_OBJECT: Final[JsonObject] = {"type": "object"}
 
 
-def write_like(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | Refused:
+def write_like(
+    prompt: Prompt, notes: list[Note], plain: Plain | None = None, *, quirks: Quirks
+) -> WireRequest | Refused:
     """The request for the provider that ``quirks`` describe; a ``WriteRequest`` once it is bound to them."""
     try:
-        return _write(prompt, notes, quirks)
+        return _write(prompt, notes, plain, quirks)
     except RequestRefused as failure:
         return failure.refused
 
 
-def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | Refused:
+def _write(prompt: Prompt, notes: list[Note], plain: Plain | None, quirks: Quirks) -> WireRequest | Refused:
     looked = look_at(prompt.turns)
     refused = drop_unsupported(prompt, looked, notes, _all_but(quirks.lacks), quirks.name)
     if refused is not None:
@@ -75,7 +78,7 @@ def _write(prompt: Prompt, notes: list[Note], quirks: Quirks) -> WireRequest | R
     tool_mark = history.parts.mark if quirks.cache_marks == "cache_control" else _NoMark(notes, quirks.name).mark
     tools = write_tools(prompt, quirks, names, notes, tool_mark)
     body: JsonObject = {"model": prompt.model} if prompt.model else {}
-    body["messages"] = messages = history.write()
+    body["messages"] = messages = history.write(plain)
     body.update(tools)
     if prompt.parallel_tool_calls is not None:
         if tools:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from ...prompt import Effort, JsonObject, Prompt
-from ..translation import WriteRequest
+from ..request_functions import WriteRequest
 from .chat_write import write_like
 from .like import NOT_IN_CHAT, OPENAI_IDS, OPENAI_MEMBERS, OPENAI_ONLY, Quirks
 from .models import takes_sampling, takes_stops

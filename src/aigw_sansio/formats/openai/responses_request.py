@@ -16,11 +16,13 @@ import msgspec
 
 from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import get_flag, get_integer, get_number, get_text
+from ..plain.conversation import Plain, ReadPlain
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
 from ..usual import Looked, look_at
 from .models import takes_cache_marks
+from .responses_plain import read_plain
 from .responses_read import read_input
 from .responses_settings import (
     ENCRYPTED,
@@ -70,12 +72,25 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     define. Next, change the prompt if need be, and write it with the ``write_request`` of a provider's format.
     """
     try:
-        return _read(body)
+        return _read(body, None)
     except RequestRefused as failure:
         return failure.refused
 
 
-def _read(body: JsonObject) -> Prompt:
+def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
+    it."""
+    plain = read_plain(body.get("input"))
+    if plain is None:
+        return None
+    try:
+        return _read(body, plain), plain
+    except RequestRefused as failure:
+        return failure.refused
+
+
+def _read(body: JsonObject, plain: Plain | None) -> Prompt:
+    """``plain``: a conversation that is read already."""
     extra: JsonObject = {
         name: value
         for name, value in body.items()
@@ -85,7 +100,7 @@ def _read(body: JsonObject) -> Prompt:
     store = get_flag(body, "store")
     store = True if store is None else store
     previous = get_text(body, "previous_response_id") or None
-    turns = read_input(body.get("input"))
+    turns = () if plain is not None else read_input(body.get("input"))
     instructions: list[Text] = []
     if told := get_text(body, "instructions"):
         instructions.append(Text(told))
@@ -176,7 +191,7 @@ def _is_one_text(texts: Sequence[Text]) -> bool:
     return len(texts) == 1 and texts[0].cache is None and not texts[0].extra
 
 
-def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
+def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request to ``POST /v1/responses``; its path is ``responses``, below the root ``/v1``.
 
     Refused: audio output, several choices, tools of other vendors, media that OpenAI does not fetch or take, and log
@@ -187,18 +202,18 @@ def write_request(prompt: Prompt, notes: list[Note]) -> WireRequest | Refused:
     if refused is not None:
         return refused
     try:
-        return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, looked, notes))
+        return WireRequest(method="POST", path="responses", headers=(), body=_write(prompt, looked, notes, plain))
     except RequestRefused as failure:
         return failure.refused
 
 
-def _write(prompt: Prompt, looked: Looked, notes: list[Note]) -> JsonObject:
+def _write(prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None) -> JsonObject:
     names = name_map(notes)
     body: JsonObject = {"model": prompt.model}
     first = _write_instructions(prompt, notes, body)
     # Tools come first: notes then name the definition of a tool, and not a call of it.
     tools = write_tools(prompt, notes, names)
-    body["input"] = ItemWriter(prompt, looked, notes, names).write(first)
+    body["input"] = ItemWriter(prompt, looked, notes, names).write(first, plain)
     if tools:
         body["tools"] = tools
     choice = write_choice(prompt, notes, names)

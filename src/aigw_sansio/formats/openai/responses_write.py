@@ -32,11 +32,13 @@ from ...prompt import (
     Uri,
     Video,
 )
+from ..plain.conversation import Plain
 from ..refusing import refusal
 from ..request_tools import RESPONSES_IDS, IdMap, NameMap, data_url, drop_names, dropped, mapped, place_of
 from ..translation import Note
 from ..usual import Calls, Looked, Results
 from .models import takes_cache_marks
+from .responses_plain import write_plain
 from .responses_read import AUDIO_TYPES, is_content, is_own
 
 _MOST_MARKS: Final = 4
@@ -80,9 +82,10 @@ class ItemWriter:
         self._calls: dict[str, bool] = {}
         self._marks = _MOST_MARKS if takes_cache_marks(prompt.model) else 0
 
-    def write(self, first: Mapping[int, Text]) -> list[JsonObject]:
+    def write(self, first: Mapping[int, Text], plain: Plain | None = None) -> list[JsonObject]:
         """The items, in order. ``first``: instructions that stand in front of them as messages, by their position; a
-        message begins with each text that was the first of one."""
+        message begins with each text that was the first of one. ``plain``: the conversation, if it is plain and not in
+        the prompt."""
         content: list[JsonObject] = []
         members: JsonObject = {}
         for at, text in first.items():
@@ -92,6 +95,8 @@ class ItemWriter:
                 content, members = [], own
             content.append(self._text(text, "input_text", f"instructions[{at}]"))
         self._message("system", content, members)
+        if plain is not None:
+            write_plain(plain, self._names, self._items)
         drop_names(self._looked, self._notes, "OpenAI Responses")
         turns, items = self._prompt.turns, self._items
         for at, shape in enumerate(self._looked.shapes):

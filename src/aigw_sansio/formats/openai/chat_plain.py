@@ -1,0 +1,71 @@
+"""Plain conversations in Chat Completions, read and written.
+
+Decides: which messages they are. Must not know: the rest of the request, and messages that hold anything else
+(:mod:`.chat_messages`, :mod:`.chat_history`).
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ...prompt import JsonObject, Text
+from ..plain.conversation import Answered, Asked, Call, NotPlain, Plain, Result, plain_of
+from ..plain.messages import ChatBody, Developer, System
+from ..request_tools import NameMap
+from .chat_messages import SIGNED
+from .like import Quirks
+
+
+def read_plain(messages: object) -> tuple[list[Text], Plain] | None:
+    """The instructions in front, and the conversation in ``messages``, if it is plain."""
+    try:
+        items = msgspec.convert({"messages": messages}, ChatBody).messages
+    except (msgspec.ValidationError, RecursionError):
+        return None
+    instructions: list[Text] = []
+    for item in items:
+        if type(item) is not System and type(item) is not Developer:
+            break
+        instructions.append(Text(item.content))
+    plain = plain_of(items[len(instructions) :] if instructions else items)
+    return None if plain is None or SIGNED in "".join(plain.ids) else (instructions, plain)
+
+
+def write_plain(plain: Plain, quirks: Quirks, names: NameMap, written: list[JsonObject]) -> None:
+    """Append the messages to ``written``. Raises :class:`NotPlain`."""
+    if quirks.alternates:
+        raise NotPlain
+    if quirks.ids is not None:
+        plain.need_ids(quirks.ids)
+    sent = plain.names_in(names)
+    empty = "" if quirks.maker == "openai" else "{}"
+    silent, named = quirks.content_of_calls, quirks.result_names
+    tools: Iterator[str] = iter(())
+    append = written.append
+    for item in plain.items:
+        if type(item) is Asked:
+            append({"role": "user", "content": item.text})
+        elif type(item) is Result:
+            message: JsonObject = {"role": "tool", "tool_call_id": item.id, "content": item.text}
+            if named:
+                message["name"] = next(tools)
+            append(message)
+        elif type(item) is Answered:
+            if not item.calls:
+                append({"role": "assistant", "content": item.text})
+                continue
+            message = {"role": "assistant"}
+            if item.text:
+                message["content"] = item.text
+            elif silent is not None:
+                message["content"] = silent
+            message["tool_calls"] = [_call(call, sent, empty) for call in item.calls]
+            if named:
+                tools = iter([sent[call.function.name] for call in item.calls])
+            append(message)
+
+
+def _call(call: Call, sent: dict[str, str], empty: str) -> JsonObject:
+    function = call.function
+    written = {"name": sent[function.name], "arguments": function.arguments or empty}
+    return {"id": call.id, "type": "function", "function": written}
