@@ -14,7 +14,8 @@ from tests.reading.recordings import FOLDER, needs_recordings
 from aigw_sansio.formats import mistral
 from aigw_sansio.formats.openai.chat_request import read_request, write_request
 from aigw_sansio.formats.openai.quirks import WRITERS
-from aigw_sansio.formats.translation import Note, Refused, WireRequest, WriteRequest
+from aigw_sansio.formats.request_functions import WriteRequest
+from aigw_sansio.formats.translation import Note, Refused, WireRequest
 from aigw_sansio.prompt import Prompt
 
 #: By the name of a format in the index: what writes it.

@@ -1,4 +1,4 @@
-"""Readers and writers of requests that find no usual shape, and so go the general way.
+"""Readers and writers of requests that find nothing plain or usual, and so go the general way.
 
 Decides: where the short ways begin. Must not know: what is read or written.
 """
@@ -14,12 +14,32 @@ from aigw_sansio.formats.openai import chat_tools, responses_tools
 from aigw_sansio.formats.openai.chat_messages import MessageReader
 from aigw_sansio.formats.openai.chat_order import is_in_order
 from aigw_sansio.formats.openai.responses_read import ItemReader
-from aigw_sansio.prompt import Turn
+from aigw_sansio.formats.translation import Note
+from aigw_sansio.prompt import JsonObject, Turn
+from aigw_sansio.translate import registry
+
+
+@contextmanager
+def nothing_plain() -> Iterator[None]:
+    """Readers find no plain conversation."""
+    readers = {name: (read, _read_nothing) for name, (read, _) in registry._READERS.items()}
+    with mock.patch.object(registry, "_READERS", readers):
+        yield
+
+
+def _read_nothing(body: JsonObject, notes: list[Note]) -> None:
+    return None
 
 
 @contextmanager
 def nothing_usual() -> Iterator[None]:
-    """Readers and writers find no usual shape."""
+    """Readers and writers find no usual shape, and nothing plain."""
+    with nothing_plain(), _no_shapes():
+        yield
+
+
+@contextmanager
+def _no_shapes() -> Iterator[None]:
     shapes: dict[object, object] = {
         usual.look_at: _look_in_vain,
         is_in_order: lambda turns, looked: False,

@@ -25,7 +25,7 @@ from .translator import Translator
 
 _READER: Final = ("markers", "terminated", "finish_seen", "complete", "read", "read_whole", "finish")
 _TRANSLATOR: Final = (
-    "read_request", "write_request", "stand_ins", "put_media", "answer_context", "make_writer",
+    "translate_request", "read_request", "write_request", "stand_ins", "put_media", "answer_context", "make_writer",
 )  # fmt: skip
 _REALTIME: Final = ("response_id", "responding", "read_message")
 _DECODER: Final = ("fault", "buffered", "unread", "feed", "finish")

@@ -14,8 +14,29 @@ from ..formats.translation import Note, Refused, WireRequest
 from ..prompt import Blob, Prompt
 
 
+class TranslatedRequest(Protocol):
+    """A request of one format in another, as :class:`aigw_sansio.translate.Translated` is one."""
+
+    @property
+    def request(self) -> WireRequest:
+        """What to send."""
+
+    @property
+    def settings(self) -> Prompt:
+        """What it asks, without its turns."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was lost."""
+
+
 class Translator(Protocol):
     """Give :class:`aigw_sansio.Parts` the module :mod:`aigw_sansio.translate`, which says what each of these does."""
+
+    def translate_request(
+        self, body: object, *, source: str, target: str, model: str | None = None
+    ) -> TranslatedRequest | Refused:
+        """The client's ``body`` for a provider that speaks ``target``."""
 
     def read_request(self, body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
         """The client's ``body`` as a prompt."""

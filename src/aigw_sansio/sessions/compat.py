@@ -136,13 +136,18 @@ def translate_step(
     except _NOT_WRITABLE:
         value = parse(text)
         notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
-    read = translator.read_request(value, client_format)
-    if isinstance(read, Refused):
-        return refuse(f"request.query.{read.field}:", read.why)
-    prompt = msgspec.structs.replace(read[0], model=target.model)
-    written = _write(translator, prompt, target.format, given, wanted)
-    if isinstance(written, Refused):
-        return refuse(f"request.query cannot be asked of {target.provider}:", f"{written.field}: {written.why}")
+    done = translator.translate_request(value, source=client_format, target=target.format, model=target.model)
+    if not isinstance(done, Refused):
+        prompt, written = done.settings, _Written(done.request, done.notes)
+    else:  # either it cannot be read, or it can be written once media are fetched
+        read = translator.read_request(value, client_format)
+        if isinstance(read, Refused):
+            return refuse(f"request.query.{read.field}:", read.why)
+        prompt = msgspec.structs.replace(read[0], model=target.model)
+        tried = _write(translator, prompt, target.format, given, wanted)
+        if isinstance(tried, Refused):
+            return refuse(f"request.query cannot be asked of {target.provider}:", f"{tried.field}: {tried.why}")
+        written = _Written(tried.request, (*read[1], *tried.notes), tried.media_bytes, tried.wanted)
     request, losses, media_bytes, missing = written
     try:
         query = msgspec.json.encode(request.body)
@@ -155,7 +160,7 @@ def translate_step(
     translated = CompatStep(
         _for_provider(step, target, endpoint, headers, query),
         client_format,
-        notes=_few((*notes, *_lost_headers(step, target), *read[1], *losses)),
+        notes=_few((*notes, *_lost_headers(step, target), *losses)),
         context=context,
         media_bytes=media_bytes,
         translator=translator,

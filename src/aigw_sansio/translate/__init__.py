@@ -12,7 +12,9 @@ A client writes in one of :data:`CLIENT_FORMATS`; a provider is asked in one of 
 :class:`~aigw_sansio.prompt.Prompt` is the form between the two. :func:`read_request` and :func:`write_request` are the
 halves. The response goes back likewise::
 
-    context = answer_context(result.prompt, "anthropic-messages", id="1", created=1_700_000_000, request=result.request)
+    context = answer_context(
+        result.settings, "anthropic-messages", id="1", created=1_700_000_000, request=result.request
+    )
     answer = translate_answer(body, target="openai-chat", context=context, status=200)
 
 For a stream, :class:`AnswerTranslator` takes the bytes of the body as they come.

@@ -17,13 +17,18 @@ class Translated(msgspec.Struct, frozen=True):
 
     request: WireRequest
     notes: tuple[Note, ...]
-    _settings: Prompt
+    _read: Prompt
     _plain: Plain | None = None
 
     @property
     def prompt(self) -> Prompt:
-        """What the request asks, for whoever writes the response. Its turns are made when this is asked for."""
-        return _whole(self._settings, self._plain)
+        """What the request asks. Who writes the response needs :attr:`settings` alone."""
+        return _whole(self._read, self._plain)
+
+    @property
+    def settings(self) -> Prompt:
+        """:attr:`prompt` without its turns."""
+        return msgspec.structs.replace(self._read, turns=()) if self._read.turns else self._read
 
     def __repr__(self) -> str:
         return f"Translated({self.request!r}, {len(self.notes)} notes)"
@@ -35,7 +40,7 @@ def translate_request(
     """The client's ``body``, which is in the format ``source``, as a request to a provider that speaks ``target``.
 
     ``body`` is a JSON value and is not changed; the result shares parts of it. ``model`` and ``stream`` replace what
-    the client said. Next, send ``request``, and give ``prompt`` to whoever translates the response. Raises
+    the client said. Next, send ``request``, and give ``settings`` to whoever translates the response. Raises
     :class:`~aigw_sansio.errors.LocalProtocolError` if one of the formats is unknown.
     """
     write = find_format(target).write

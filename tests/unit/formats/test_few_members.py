@@ -5,7 +5,8 @@ import pytest
 from aigw_sansio.formats import cohere_request, ollama_request
 from aigw_sansio.formats.few_members import functions_of, refusal_as_text, schema_alone, unplaced
 from aigw_sansio.formats.refusing import RequestRefused
-from aigw_sansio.formats.translation import Note, WireRequest, WriteRequest
+from aigw_sansio.formats.request_functions import WriteRequest
+from aigw_sansio.formats.translation import Note, WireRequest
 from aigw_sansio.prompt import (
     Audio,
     Blob,

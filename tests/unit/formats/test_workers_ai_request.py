@@ -2,7 +2,8 @@
 
 import pytest
 
-from aigw_sansio.formats.translation import Note, Refused, WriteRequest
+from aigw_sansio.formats.request_functions import WriteRequest
+from aigw_sansio.formats.translation import Note, Refused
 from aigw_sansio.formats.workers_ai_request import write_request, write_run_request
 from aigw_sansio.prompt import (
     Blob,

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio.formats.gemini.contents import NO_SIGNATURE, ContentWriter
+from aigw_sansio.formats.gemini.contents import ContentWriter
 from aigw_sansio.formats.gemini.declarations import name_map
 from aigw_sansio.formats.gemini.models import rules_of
+from aigw_sansio.formats.gemini.plain import NO_SIGNATURE
 from aigw_sansio.formats.refusing import RequestRefused
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.formats.usual import look_at

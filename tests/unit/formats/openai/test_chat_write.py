@@ -27,7 +27,7 @@ def write(quirks: Quirks = OPENAI, **fields: object) -> tuple[JsonObject, list[s
     """The body without model and messages, and the notes."""
     notes: list[Note] = []
     prompt = Prompt(**{"turns": USER, **fields})  # type: ignore[arg-type]
-    written = write_like(prompt, notes, quirks)
+    written = write_like(prompt, notes, quirks=quirks)
     assert not isinstance(written, Refused), written
     assert (written.method, written.headers) == ("POST", ())
     body = {name: value for name, value in written.body.items() if name not in ("model", "messages")}
@@ -35,7 +35,7 @@ def write(quirks: Quirks = OPENAI, **fields: object) -> tuple[JsonObject, list[s
 
 
 def refused(quirks: Quirks = OPENAI, **fields: object) -> str:
-    written = write_like(Prompt(**{"turns": USER, **fields}), [], quirks)  # type: ignore[arg-type]
+    written = write_like(Prompt(**{"turns": USER, **fields}), [], quirks=quirks)  # type: ignore[arg-type]
     assert isinstance(written, Refused)
     return written.field
 
@@ -111,7 +111,7 @@ def test_what_would_change_the_response_is_refused() -> None:
 def test_a_schema_becomes_an_instruction_for_a_target_without() -> None:
     notes: list[Note] = []
     prompt = Prompt(turns=USER, output=OutputFormat("json_schema", "n", SCHEMA))
-    written = write_like(prompt, notes, LOOK_ALIKES["deepseek"])
+    written = write_like(prompt, notes, quirks=LOOK_ALIKES["deepseek"])
     assert not isinstance(written, Refused)
     assert written.body["response_format"] == {"type": "json_object"}
     messages = written.body["messages"]
@@ -137,11 +137,11 @@ def cached(*marks: CacheMark | None) -> tuple[Turn, ...]:
 def test_marks_of_what_may_be_cached() -> None:
     notes: list[Note] = []
     prompt = Prompt(model="gpt-5.6", turns=cached(*[CacheMark("1h")] * 5))
-    written = write_like(prompt, notes, OPENAI)
+    written = write_like(prompt, notes, quirks=OPENAI)
     assert not isinstance(written, Refused)
     assert str(written.body).count("prompt_cache_breakpoint") == 4
     assert [note.field for note in notes] == ["cache.ttl"] * 4 + ["cache"]
-    router = write_like(Prompt(turns=cached(CacheMark("1h"))), notes, LOOK_ALIKES["openrouter"])
+    router = write_like(Prompt(turns=cached(CacheMark("1h"))), notes, quirks=LOOK_ALIKES["openrouter"])
     assert not isinstance(router, Refused)
     assert router.body["messages"] == [
         {
@@ -161,7 +161,7 @@ def test_marks_at_tools() -> None:
 
 def test_paths() -> None:
     def path(quirks: Quirks, model: str, *turns: Turn) -> str:
-        written = write_like(Prompt(model=model, turns=turns or USER), [], quirks)
+        written = write_like(Prompt(model=model, turns=turns or USER), [], quirks=quirks)
         return written.field if isinstance(written, Refused) else written.path
 
     hugging = LOOK_ALIKES["huggingface"]
@@ -181,7 +181,7 @@ def test_names_are_the_same_everywhere() -> None:
         Turn("tool", (ToolCallResponse("c", (Text("r"),), name),)),
     )
     notes: list[Note] = []
-    written = write_like(Prompt(turns=turns, tools=(FunctionTool(name),)), notes, OPENAI)
+    written = write_like(Prompt(turns=turns, tools=(FunctionTool(name),)), notes, quirks=OPENAI)
     assert not isinstance(written, Refused)
     tools, messages = written.body["tools"], written.body["messages"]
     assert isinstance(tools, list)
@@ -193,5 +193,5 @@ def test_names_are_the_same_everywhere() -> None:
 def test_the_prompt_is_not_changed() -> None:
     prompt = Prompt(turns=USER, output=OutputFormat("json_schema", "n", SCHEMA), extra={"a": 1}, maker="openai")
     before = repr(prompt)
-    write_like(prompt, [], LOOK_ALIKES["deepseek"])
+    write_like(prompt, [], quirks=LOOK_ALIKES["deepseek"])
     assert repr(prompt) == before
