@@ -147,7 +147,7 @@ def translate_step(
         tried = _write(translator, prompt, target.format, given, wanted)
         if isinstance(tried, Refused):
             return refuse(f"request.query cannot be asked of {target.provider}:", f"{tried.field}: {tried.why}")
-        written = _Written(tried.request, (*read[1], *tried.notes), tried.media_bytes, tried.wanted)
+        written = tried._replace(notes=(*read[1], *tried.notes))
     request, losses, media_bytes, missing = written
     try:
         query = msgspec.json.encode(request.body)

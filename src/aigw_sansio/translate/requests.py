@@ -63,7 +63,9 @@ def translate_request(
             request = write(prompt, notes)
     else:
         request = write(prompt, notes)
-    return request if isinstance(request, Refused) else Translated(request, tuple(notes), prompt, plain)
+    if isinstance(request, Refused):
+        return request
+    return Translated(request=request, notes=tuple(notes), _read=prompt, _plain=plain)
 
 
 def read_request(body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
