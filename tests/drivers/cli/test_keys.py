@@ -37,7 +37,7 @@ def test_a_key_is_set_named_and_deleted(file: Path) -> None:
     assert run(str(file)).stdout == "acme/main/google-ai-studio/lab\n"
 
     async def look() -> bytes | None:
-        async with open_store(f"sqlite:{file.parent / 'store.db'}") as store:
+        async with open_store(f"sqlite:{file.parent / 'store.db'}", within_s=30.0) as store:
             return await store.get("key:acme/main/google-ai-studio/lab")
 
     assert anyio.run(look) == CANARY.encode()

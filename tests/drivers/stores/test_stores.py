@@ -43,7 +43,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Store]:
     """An empty one."""
-    async with open_store(url, within_s=5.0) as store:
+    async with open_store(url, within_s=30.0) as store:
         for name in await store.names(""):
             await store.delete(name)
         yield store
