@@ -9,8 +9,10 @@ import pytest
 from aigw_drivers import LocalClient, ServerSettings, Settings, running
 from aigw_drivers.client import Client, ProviderError
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_sansio import Config, GatewaySettings, ProviderSettings, Secret
+from aigw_sansio import Config, GatewaySettings, ProviderSettings, Secret, Timeouts
 
+#: A busy machine may keep an answer back for long.
+PATIENT = Timeouts(look_up_s=60.0, store_s=60.0)
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "stream": True}
 
 
@@ -25,7 +27,7 @@ def test_over_sockets(driver: Literal["anyio", "protocol"]) -> None:
     gateways = {"local/default": GatewaySettings(cache_ttl=60), "local/off": GatewaySettings()}
 
     async def run() -> None:
-        settings = Settings(config=Config(gateways=gateways), server=ServerSettings(port=0))
+        settings = Settings(config=Config(gateways=gateways, timeouts=PATIENT), server=ServerSettings(port=0))
         async with running(settings, driver=driver, loopback=True) as gateway:
             async with (
                 Client(f"{gateway.url}/v1/local/default") as one,
@@ -63,6 +65,7 @@ def test_in_the_process() -> None:
             config = Config(
                 gateways={"local/default": GatewaySettings(cache_ttl=60)},
                 providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+                timeouts=PATIENT,
             )
             async with LocalClient(config) as client:
                 first = await asked(client)
@@ -80,6 +83,7 @@ def test_gateways_with_one_store_share_responses(tmp_path: Path) -> None:
             config = Config(
                 gateways={"local/default": GatewaySettings(cache_ttl=60)},
                 providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+                timeouts=PATIENT,
             )
             store = Secret(f"sqlite:{tmp_path}/store")
             settings = Settings(config=config, server=ServerSettings(port=0), store=store)

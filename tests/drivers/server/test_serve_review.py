@@ -39,12 +39,13 @@ CHAT = ("loopback", "chat/completions")
 QUERY = chat(chunks=5)
 
 
-def config_of(provider: LoopbackProvider) -> Config:
+def config_of(provider: LoopbackProvider, answer: AnswerHandler | None) -> Config:
     own = ProviderSettings(base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1))
     return Config(
         gateways={"local/default": GatewaySettings(ask=("review",), review_chunks=2)},
         providers={"loopback": own},
-        timeouts=Timeouts(review_s=0.5),
+        # a busy machine may keep an answer back for long
+        timeouts=Timeouts(review_s=0.5 if answer is never else 60.0),
     )
 
 
@@ -79,7 +80,7 @@ ENDS = [(stops, 2017), (raises, 7013), (answers_something_else, 7013), (never, 7
 async def gateway_url(host: Host, answer: AnswerHandler | None) -> AsyncIterator[str]:
     with anyio.fail_after(120):
         async with LoopbackProvider.start() as provider:
-            settings = Settings(config=config_of(provider), server=ServerSettings(port=0))
+            settings = Settings(config=config_of(provider, answer), server=ServerSettings(port=0))
             async with running(settings, driver=host.driver, answer=answer) as gateway:
                 yield f"{gateway.url}/v1/local/default"
 
@@ -135,7 +136,7 @@ def test_it_fails_closed(name: str, answer: AnswerHandler | None, code: int) -> 
 def test_in_the_process_of_the_gateway() -> None:
     async def main() -> None:
         async with LoopbackProvider.start() as provider:
-            config = config_of(provider)
+            config = config_of(provider, answer)
             async with LocalClient(config, answer=louder) as client:
                 text = (await client.create(*CHAT, QUERY)).text
                 assert text
@@ -163,7 +164,10 @@ def test_a_handler_sees_the_words_of_the_provider() -> None:
         return Released()
 
     async def main() -> None:
-        async with LoopbackProvider.start() as provider, LocalClient(config_of(provider), answer=look) as client:
+        async with (
+            LoopbackProvider.start() as provider,
+            LocalClient(config_of(provider, answer), answer=look) as client,
+        ):
             assert (await client.create(*CHAT, QUERY)).text == "".join(passage.text for passage in seen)
 
     anyio.run(main)

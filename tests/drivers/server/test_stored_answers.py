@@ -26,6 +26,7 @@ from aigw_sansio import (
     QuotaRule,
     ReadMetrics,
     Secret,
+    Timeouts,
     Unavailable,
 )
 
@@ -85,7 +86,7 @@ async def test_a_store_that_fails_is_no_answer_and_is_told_once(
 
 
 async def test_gateways_with_one_store_count_together(url: str) -> None:
-    config = Config(gateways={"local/default": GatewaySettings(rate_limit=RATE)})
+    config = Config(gateways={"local/default": GatewaySettings(rate_limit=RATE)}, timeouts=Timeouts(store_s=60.0))
     settings = Settings(config=config, server=ServerSettings(port=0), store=Secret(url))
     said: list[str] = []
     async with AsyncExitStack() as stack:
