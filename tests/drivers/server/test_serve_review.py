@@ -136,7 +136,7 @@ def test_it_fails_closed(name: str, answer: AnswerHandler | None, code: int) -> 
 def test_in_the_process_of_the_gateway() -> None:
     async def main() -> None:
         async with LoopbackProvider.start() as provider:
-            config = config_of(provider, answer)
+            config = config_of(provider, louder)
             async with LocalClient(config, answer=louder) as client:
                 text = (await client.create(*CHAT, QUERY)).text
                 assert text
@@ -166,7 +166,7 @@ def test_a_handler_sees_the_words_of_the_provider() -> None:
     async def main() -> None:
         async with (
             LoopbackProvider.start() as provider,
-            LocalClient(config_of(provider, answer), answer=look) as client,
+            LocalClient(config_of(provider, look), answer=look) as client,
         ):
             assert (await client.create(*CHAT, QUERY)).text == "".join(passage.text for passage in seen)
 
