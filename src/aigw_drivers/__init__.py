@@ -18,6 +18,8 @@ private and may change.
   framework write a :class:`MessageHandler`, which gets each :data:`MessageEffect` of its client.
 """
 
+from aigw_sansio import preload as _preload  # noqa: F401  # while files can be opened
+
 from .anyio_driver import AnswerHandler, AnyioDriver
 from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed

@@ -83,6 +83,8 @@ A program that calls providers from its own process calls ``open_local``, then `
 with ``take_events``, which needs no report. It calls ``closed`` when it leaves, at the latest after ``CloseMessages``.
 """
 
+from typing import TYPE_CHECKING
+
 from .bodies.chunk import BodyDecoder, Chunk
 from .config import Config, GatewaySettings, Limits, ProviderSettings, Retry, Timeouts
 from .dialects.commands import Create, Step
@@ -184,10 +186,13 @@ from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .providers.upgrade import UpgradeRequest, UpgradeTransform
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
-from .recorder import Recorder, ReplayDiffers, replay
 from .review import Passage, Released, Review, Stopped
 from .secret import HeaderFields, Secret
 from .wires.tunnel import Tunnel
+
+if TYPE_CHECKING:
+    from .recorder import Recorder, ReplayDiffers, replay
+del TYPE_CHECKING  # it is no export
 
 #: The version of the package. A literal: the core may not ask ``importlib.metadata``.
 __version__ = "0.2.0"
@@ -326,3 +331,20 @@ __all__ = [
     "__version__",
     "replay",
 ]
+
+_RECORDING = ("Recorder", "ReplayDiffers", "replay")
+
+
+def __getattr__(name: str) -> object:
+    """The names of the recorder: its module is loaded when somebody asks for one of them."""
+    if name not in _RECORDING:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import recorder
+
+    globals().update({exported: getattr(recorder, exported) for exported in _RECORDING})
+    found: object = globals()[name]
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_RECORDING})

@@ -6,7 +6,6 @@ setting is written. Must not know: what the texts are for.
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final, TypeAlias
 
 #: The most characters of a name that are quoted.
@@ -58,6 +57,8 @@ def place_text(place: Place) -> str:
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A remark with the known word that was likely meant; empty if no word is near."""
+    from difflib import get_close_matches
+
     close = get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]}?)" if close else ""
 

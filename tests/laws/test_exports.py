@@ -80,6 +80,7 @@ WITHOUT_DOCSTRING = {
 
 #: The modules of the core that the drivers proper import beside ``aigw_sansio`` itself, and which of them does.
 INNER_MODULES = {
+    "__init__": {"preload"},  # what a gateway may need is loaded while that can be done
     "core.asgi_plain": {"faults"},  # a health check has the body that it has on the gateway's own server
     "anyio_driver": {"effects"},
     "local.exchange": {"faults"},  # the code of each fault

@@ -13,9 +13,7 @@ import msgspec
 
 from ..config import Limits
 from ..wires.http import Headers
-from .aws_eventstream import AwsEventStreamDecoder
 from .chunk import BodyDecoder
-from .json_array import JsonArrayDecoder
 from .ndjson import NdjsonDecoder
 from .raw import BinaryDecoder, WholeBody
 from .sse import SseDecoder
@@ -121,8 +119,12 @@ def decoder_for(framing: Framing, limits: Limits, on_done: Callable[[], None] | 
         case Framing.NDJSON:
             return NdjsonDecoder(limits.chunk_bytes)
         case Framing.JSON_ARRAY:
+            from .json_array import JsonArrayDecoder
+
             return JsonArrayDecoder(limits.chunk_bytes)
         case Framing.AWS_EVENT_STREAM:
+            from .aws_eventstream import AwsEventStreamDecoder
+
             return AwsEventStreamDecoder(limits.chunk_bytes)
         case Framing.BINARY_STREAM:
             return BinaryDecoder()

@@ -4,16 +4,18 @@ Decides: what each sees of the other. Must not know: either of them.
 """
 
 from collections.abc import Callable, Sized
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
 from ..faults import Fault, Side
-from ..formats.answers.base import AnswerWriter
-from ..formats.answers.errors import ClientFormat
 from ..formats.translation import Note
 from ..ids import NO_OPTIONS, CustomCost, RecordOptions
 from ..providers.call import ProviderCall
+from ..providers.compat import ClientFormat
 from .own_parts import OwnReading
 from .policy import Policy
+
+if TYPE_CHECKING:
+    from ..formats.answers.base import AnswerWriter
 
 #: The message that ended an exchange; ``gone`` if the client's channel ended before it.
 Ending = Literal["created", "done", "error", "cancelled", "gone"]
@@ -40,7 +42,7 @@ class AnswerPlan(NamedTuple):
 
     notes: tuple[Note, ...] = ()
     format: ClientFormat = "openai-chat"
-    writer: Callable[[str, int], AnswerWriter] | None = None
+    writer: "Callable[[str, int], AnswerWriter] | None" = None
     memory: int = 0
 
 

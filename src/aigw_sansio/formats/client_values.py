@@ -7,7 +7,6 @@ A provider's bytes are read leniently (:mod:`.values`). A client's are not: a nu
 and it must hear of it. So a wrong type raises what :func:`.refusing.refusal` makes; the field is where the value is.
 """
 
-import json
 import math
 from typing import Final
 
@@ -134,6 +133,8 @@ def json_text(value: object, field: str) -> str:
     except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
         pass
     try:  # the slower encoder writes numbers of any size
+        import json
+
         return json.dumps(value, separators=(",", ":"), allow_nan=False)
     except (ValueError, TypeError, RecursionError) as error:
         raise refusal(field, "It is nested too deeply, or is no JSON.") from error

@@ -4,20 +4,11 @@ Decides: which reader a realtime format has. Must not know: the relay, frames, o
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final, Protocol
 
 from ..bodies.chunk import Chunk
 from ..events import AudioDelta, ProviderEvent
-from .gemini.live import GeminiLiveReader
-from .openai.realtime import OpenAIRealtimeReader, TogetherRealtimeReader
-from .speech.realtime import (
-    CartesiaRealtimeReader,
-    DeepgramRealtimeReader,
-    ElevenLabsRealtimeReader,
-    FalRealtimeReader,
-)
-from .speech.transcription import AssemblyAIReader, SarvamReader, SonioxReader, SpeechmaticsReader
-from .speech.voices import HumeReader, RimeReader
 from .unknown import OPAQUE
 
 
@@ -63,34 +54,77 @@ class BuiltInReader:
         return self._reader.read(Chunk(data))
 
 
-#: By format: the class of its reader, and whether a binary message is audio.
-_READERS: Final[dict[str, tuple[Callable[[], _MessageReader], bool]]] = {
-    "openai-realtime": (OpenAIRealtimeReader, False),
-    "gemini-live": (GeminiLiveReader, False),
-    "deepgram": (DeepgramRealtimeReader, True),
-    "elevenlabs": (ElevenLabsRealtimeReader, True),
-    "cartesia": (CartesiaRealtimeReader, True),
-    "fal": (FalRealtimeReader, False),
-    "together": (TogetherRealtimeReader, False),
-    "assemblyai": (AssemblyAIReader, True),
-    "soniox": (SonioxReader, False),
-    "speechmatics": (SpeechmaticsReader, False),
-    "sarvam": (SarvamReader, True),
-    "rime": (RimeReader, True),
-    "hume": (HumeReader, True),
-    # the same events, by other names of the providers that send them
-    "azure-voice-live": (OpenAIRealtimeReader, False),
-    "alibaba": (OpenAIRealtimeReader, False),
-    "inworld": (OpenAIRealtimeReader, False),
-    "mistral": (OpenAIRealtimeReader, False),
-    "vllm": (OpenAIRealtimeReader, False),
+#: By format: whether a binary message is audio.
+_BINARY_IS_AUDIO: Final = {
+    "openai-realtime": False,
+    "gemini-live": False,
+    "deepgram": True,
+    "elevenlabs": True,
+    "cartesia": True,
+    "fal": False,
+    "together": False,
+    "assemblyai": True,
+    "soniox": False,
+    "speechmatics": False,
+    "sarvam": True,
+    "rime": True,
+    "hume": True,
+    # the same events as ``openai-realtime``, by other names of the providers that send them
+    "azure-voice-live": False,
+    "alibaba": False,
+    "inworld": False,
+    "mistral": False,
+    "vllm": False,
 }
 
 #: All realtime formats that have a reader.
-REALTIME_FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
+REALTIME_FORMATS: Final[tuple[str, ...]] = tuple(_BINARY_IS_AUDIO)
 
 
 def make_realtime_reader(format: str) -> BuiltInReader:
     """A new reader for one connection. For an unknown format it says of each message that it cannot be read."""
-    make, binary_is_audio = _READERS.get(format, (None, False))
-    return BuiltInReader(None if make is None else make(), binary_is_audio=binary_is_audio)
+    if format not in _BINARY_IS_AUDIO:
+        return BuiltInReader(None, binary_is_audio=False)
+    return BuiltInReader(_class_of(format)(), binary_is_audio=_BINARY_IS_AUDIO[format])
+
+
+@cache
+def _class_of(format: str) -> Callable[[], _MessageReader]:
+    """What makes readers of ``format``, one of :data:`REALTIME_FORMATS`. Its module is loaded now: few programs need
+    all."""
+    match format:
+        case "gemini-live":
+            from .gemini.live import GeminiLiveReader
+
+            return GeminiLiveReader
+        case "deepgram" | "elevenlabs" | "cartesia" | "fal":
+            from .speech.realtime import (
+                CartesiaRealtimeReader,
+                DeepgramRealtimeReader,
+                ElevenLabsRealtimeReader,
+                FalRealtimeReader,
+            )
+
+            speech: dict[str, Callable[[], _MessageReader]] = {
+                "deepgram": DeepgramRealtimeReader,
+                "elevenlabs": ElevenLabsRealtimeReader,
+                "cartesia": CartesiaRealtimeReader,
+            }
+            return speech.get(format, FalRealtimeReader)
+        case "assemblyai" | "soniox" | "speechmatics" | "sarvam":
+            from .speech.transcription import AssemblyAIReader, SarvamReader, SonioxReader, SpeechmaticsReader
+
+            transcripts: dict[str, Callable[[], _MessageReader]] = {
+                "assemblyai": AssemblyAIReader,
+                "soniox": SonioxReader,
+                "speechmatics": SpeechmaticsReader,
+            }
+            return transcripts.get(format, SarvamReader)
+        case "rime" | "hume":
+            from .speech.voices import HumeReader, RimeReader
+
+            return RimeReader if format == "rime" else HumeReader
+        case _:
+            from .openai.realtime import OpenAIRealtimeReader, TogetherRealtimeReader
+
+            return TogetherRealtimeReader if format == "together" else OpenAIRealtimeReader

@@ -7,60 +7,20 @@ A reader never raises and never keeps a response's text, so it can read bodies o
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
-from .anthropic import AnthropicReader
 from .base import BaseReader
-from .bedrock.converse import BedrockAgentReader, BedrockConverseReader
-from .bedrock.invoke import BedrockInvokeReader
-from .cohere import CohereV1Reader, CohereV2Reader
-from .gemini.generate import GeminiReader
-from .gemini.interactions import GeminiInteractionsReader
-from .ollama import OllamaReader
-from .openai.assistants import (
-    OpenAIAssistantsReader,
-)
-from .openai.audio import (
-    OpenAIAudioReader,
-)
-from .openai.chat import OpenAIChatReader
-from .openai.responses import OpenAIResponsesReader
 from .reader import Reader
-from .speech.http import CartesiaReader, DeepgramReader, ElevenLabsReader, FalReader
-from .text_servers import AlephAlphaReader, ReplicateReader, TGIReader, WatsonxReader
 from .unknown import UnknownReader
-from .workers_ai import WorkersAIReader
-
-_READERS: Final[dict[str, Callable[[], Reader]]] = {
-    "openai-chat": OpenAIChatReader,
-    "openai-completions": OpenAIChatReader,  # ``choices[].text``: some servers mix the two formats
-    "azure-ai-inference": OpenAIChatReader,
-    "openai-responses": OpenAIResponsesReader,
-    "openai-audio": OpenAIAudioReader,
-    "openai-assistants": OpenAIAssistantsReader,
-    "anthropic-messages": AnthropicReader,
-    "gemini": GeminiReader,
-    "gemini-interactions": GeminiInteractionsReader,
-    "bedrock-converse": BedrockConverseReader,
-    "bedrock-invoke": BedrockInvokeReader,
-    "bedrock-agent": BedrockAgentReader,
-    "cohere-v1": CohereV1Reader,
-    "cohere-v2": CohereV2Reader,
-    "workers-ai": WorkersAIReader,
-    "ollama": OllamaReader,
-    "tgi": TGIReader,
-    "replicate": ReplicateReader,
-    "watsonx": WatsonxReader,
-    "alephalpha": AlephAlphaReader,
-    "elevenlabs": ElevenLabsReader,
-    "cartesia": CartesiaReader,
-    "deepgram": DeepgramReader,
-    "fal": FalReader,
-    "unknown": lambda: UnknownReader(_make_told),
-}
 
 #: All formats that have a reader.
-FORMATS: Final[tuple[str, ...]] = tuple(_READERS)
+FORMATS: Final = (
+    "openai-chat", "openai-completions", "azure-ai-inference", "openai-responses", "openai-audio", "openai-assistants",
+    "anthropic-messages", "gemini", "gemini-interactions", "bedrock-converse", "bedrock-invoke", "bedrock-agent",
+    "cohere-v1", "cohere-v2", "workers-ai", "ollama", "tgi", "replicate", "watsonx", "alephalpha", "elevenlabs",
+    "cartesia", "deepgram", "fal", "unknown",
+)  # fmt: skip
 
 #: Other names of formats; most are providers that use another provider's format.
 FORMAT_ALIASES: Final[dict[str, str]] = {
@@ -86,12 +46,90 @@ FORMAT_ALIASES: Final[dict[str, str]] = {
 }  # fmt: skip
 
 
+_KNOWN: Final = frozenset(FORMATS)
+
+
 def make_reader(format: str) -> Reader:
     """A new reader for one response in ``format``; for an unknown format the reader of ``unknown``."""
-    return _READERS.get(format, _READERS["unknown"])()
+    return _class_of(format if format in _KNOWN else "unknown")()
+
+
+@cache
+def _class_of(format: str) -> Callable[[], Reader]:
+    """What makes readers of ``format``, one of :data:`FORMATS`. Its module is loaded now: few programs need all."""
+    match format:
+        case "openai-chat" | "openai-completions" | "azure-ai-inference":
+            # ``choices[].text``: some servers mix the formats
+            from .openai.chat import OpenAIChatReader
+
+            return OpenAIChatReader
+        case "openai-responses":
+            from .openai.responses import OpenAIResponsesReader
+
+            return OpenAIResponsesReader
+        case "openai-audio":
+            from .openai.audio import OpenAIAudioReader
+
+            return OpenAIAudioReader
+        case "openai-assistants":
+            from .openai.assistants import OpenAIAssistantsReader
+
+            return OpenAIAssistantsReader
+        case "anthropic-messages":
+            from .anthropic import AnthropicReader
+
+            return AnthropicReader
+        case "gemini":
+            from .gemini.generate import GeminiReader
+
+            return GeminiReader
+        case "gemini-interactions":
+            from .gemini.interactions import GeminiInteractionsReader
+
+            return GeminiInteractionsReader
+        case "bedrock-converse" | "bedrock-agent":
+            from .bedrock.converse import BedrockAgentReader, BedrockConverseReader
+
+            return BedrockAgentReader if format == "bedrock-agent" else BedrockConverseReader
+        case "bedrock-invoke":
+            from .bedrock.invoke import BedrockInvokeReader
+
+            return BedrockInvokeReader
+        case "cohere-v1" | "cohere-v2":
+            from .cohere import CohereV1Reader, CohereV2Reader
+
+            return CohereV1Reader if format == "cohere-v1" else CohereV2Reader
+        case "workers-ai":
+            from .workers_ai import WorkersAIReader
+
+            return WorkersAIReader
+        case "ollama":
+            from .ollama import OllamaReader
+
+            return OllamaReader
+        case "tgi" | "replicate" | "watsonx" | "alephalpha":
+            from .text_servers import AlephAlphaReader, ReplicateReader, TGIReader, WatsonxReader
+
+            servers: dict[str, Callable[[], Reader]] = {
+                "tgi": TGIReader,
+                "replicate": ReplicateReader,
+                "watsonx": WatsonxReader,
+            }
+            return servers.get(format, AlephAlphaReader)
+        case "elevenlabs" | "cartesia" | "deepgram" | "fal":
+            from .speech.http import CartesiaReader, DeepgramReader, ElevenLabsReader, FalReader
+
+            speech: dict[str, Callable[[], Reader]] = {
+                "elevenlabs": ElevenLabsReader,
+                "cartesia": CartesiaReader,
+                "deepgram": DeepgramReader,
+            }
+            return speech.get(format, FalReader)
+        case _:
+            return lambda: UnknownReader(_make_told)
 
 
 def _make_told(format: str) -> BaseReader | None:
     """A reader for a format that the shape of a response tells."""
-    reader = _READERS[format]()
+    reader = make_reader(format)
     return reader if isinstance(reader, BaseReader) else None

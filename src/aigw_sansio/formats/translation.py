@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..prompt import JsonObject
+from .values import JsonObject
 
 #: Characters of the longest name of a model with which it is tried what a target takes.
 LONGEST_MODEL: Final = 2048

@@ -11,7 +11,6 @@ an array, :func:`text` a string, :func:`word` a name or id (``None`` if there is
 
 import base64
 import binascii
-import json
 import re
 from typing import Final, TypeAlias
 
@@ -65,6 +64,8 @@ def parse(data: bytes) -> object:
 def parse_strictly(data: bytes) -> object:
     """The JSON value in ``data``; :data:`BROKEN` if it is not written as RFC 8259 wants it, or if an object names a
     member twice: of these only the last could be seen. Never raises."""
+    import json
+
     try:
         value: object = json.loads(data, object_pairs_hook=_each_once, parse_constant=_refused)
         return value
@@ -102,6 +103,8 @@ def _without_halves(data: bytes) -> bytes | None:
 
 
 def _parse_leniently(data: bytes) -> object:
+    import json
+
     try:
         value: object = json.loads(data.decode("utf-8-sig", "replace"), parse_constant=lambda _: None, strict=False)
         # a lone surrogate could not be encoded again, so it is replaced here

@@ -7,11 +7,13 @@ translates nothing need not pay for it.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ..formats.answers.base import AnswerContext, AnswerWriter
 from ..formats.translation import Note, Refused, WireRequest
-from ..prompt import Blob, Prompt
+
+if TYPE_CHECKING:
+    from ..formats.answers.base import AnswerContext, AnswerWriter
+    from ..prompt import Blob, Prompt
 
 
 class TranslatedRequest(Protocol):
@@ -22,7 +24,7 @@ class TranslatedRequest(Protocol):
         """What to send."""
 
     @property
-    def settings(self) -> Prompt:
+    def settings(self) -> "Prompt":
         """What it asks, without its turns."""
 
     @property
@@ -38,29 +40,29 @@ class Translator(Protocol):
     ) -> TranslatedRequest | Refused:
         """The client's ``body`` for a provider that speaks ``target``."""
 
-    def read_request(self, body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
+    def read_request(self, body: object, source: str) -> "tuple[Prompt, tuple[Note, ...]] | Refused":
         """The client's ``body`` as a prompt."""
 
-    def write_request(self, prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note, ...]] | Refused:
+    def write_request(self, prompt: "Prompt", target: str) -> tuple[WireRequest, tuple[Note, ...]] | Refused:
         """``prompt`` for a provider that speaks ``target``."""
 
-    def stand_ins(self, prompt: Prompt, target: str) -> Mapping[str, Blob]:
+    def stand_ins(self, prompt: "Prompt", target: str) -> "Mapping[str, Blob]":
         """What may stand for media that must be fetched, by URL."""
 
-    def put_media(self, prompt: Prompt, fetched: Mapping[str, Blob]) -> tuple[Prompt, tuple[Note, ...]] | Refused:
+    def put_media(self, prompt: "Prompt", fetched: "Mapping[str, Blob]") -> "tuple[Prompt, tuple[Note, ...]] | Refused":
         """``prompt`` with the media that were fetched."""
 
     def answer_context(
         self,
-        prompt: Prompt,
+        prompt: "Prompt",
         target: str,
         *,
         id: str,
         created: int,
         model: str = "",
         request: WireRequest | None = None,
-    ) -> AnswerContext:
+    ) -> "AnswerContext":
         """What the writer of a response has to know of its request."""
 
-    def make_writer(self, target: str, context: AnswerContext) -> AnswerWriter:
+    def make_writer(self, target: str, context: "AnswerContext") -> "AnswerWriter":
         """A writer of one response in the client's format ``target``."""

@@ -19,7 +19,7 @@ from ..wires.websocket.relay import FrameRelay
 from .direction import Direction
 from .message_sides import MessageClientSide, MessageDirection, MessageProviderSide
 from .observer import RealtimeObserver
-from .reviewed_side import ReviewedProviderSide, SessionReview
+from .session_review import SessionReview
 from .side import RelaySide, RelaySideOwner
 from .upstream import RelayUpstreamConnection
 
@@ -93,6 +93,8 @@ def _assembling_side(
     observe_bytes = None if observer is None else limits.tap_message_bytes
     wire = AssemblingRelay(message_limit=limits.message_bytes, mask_key=mask_key, observe_bytes=observe_bytes)
     if review is not None:
+        from .reviewed_side import ReviewedProviderSide
+
         return ReviewedProviderSide(
             services, wire, review, owner=owner, inbound=inbound, outbound=outbound, observer=observer, now=now
         )

@@ -33,7 +33,7 @@ from .observer import RealtimeObserver
 from .pairs import open_sides
 from .record import SessionRecord
 from .refusal import readable_refusal, request_ids
-from .reviewed_side import review_of
+from .session_review import review_of
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
 from .tokens import TokenSource

@@ -16,20 +16,17 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from ..bodies.chunk import Chunk
-from ..config import Config
-from ..downstream.admission import Admitted
-from ..downstream.policy_questions import review_window
 from ..effects import Answer, Message
 from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES
 from ..events import AudioDelta, ProviderEvent, ResponseFailed, ResponseFinished, Unrecognised
 from ..faults import Fault, FaultKind, Side
 from ..formats.passages import ReadChunk, as_passages, passages_of, said
-from ..formats.reader import RealtimeReader, RealtimeReaderMaker
+from ..formats.reader import RealtimeReader
 from ..formats.realtime import make_realtime_reader
 from ..formats.rewriting import CannotRewrite, Rewriter
 from ..ids import AskId
-from ..review import Released, Review, ReviewWindow, Stopped
+from ..review import Released, Review, Stopped
 from ..wires.websocket.assembling import AssemblingRelay
 from ..wires.websocket.events import CloseReceived, Violation
 from ..wires.websocket.frames import FIN, Opcode, encode_frame
@@ -38,47 +35,13 @@ from .direction import Direction
 from .message_sides import MessageDirection
 from .observer import RealtimeObserver
 from .own_parts import session_reader
+from .session_review import SessionReview
 from .side import RelaySide, RelaySideOwner
 
 #: What a message takes in memory beside its bytes.
 _MESSAGE_BYTES: Final = 512
 #: Events that end a turn.
 _ENDS: Final = (ResponseFinished, ResponseFailed)
-
-
-class SessionReview(NamedTuple):
-    """Whose session is reviewed, in which window and under which settings. ``format``: that of the provider's
-    messages. ``own``: what makes the host's own reader of them."""
-
-    config: Config
-    window: ReviewWindow
-    principal: str | None
-    account: str
-    gateway: str
-    provider: str
-    format: str
-    log_id: str
-    own: RealtimeReaderMaker | None
-
-
-def review_of(
-    admitted: Admitted, provider: str, format: str, log_id: str, own: RealtimeReaderMaker | None
-) -> SessionReview | None:
-    """How the session of an ``admitted`` client is reviewed; ``None`` if it is not."""
-    window = review_window(admitted.settings)
-    if window is None:
-        return None
-    return SessionReview(
-        config=admitted.config,
-        window=window,
-        principal=admitted.principal,
-        account=admitted.resource.account,
-        gateway=admitted.resource.gateway,
-        provider=provider,
-        format=format,
-        log_id=log_id,
-        own=own,
-    )
 
 
 class _Held(NamedTuple):

@@ -10,8 +10,7 @@ itself, only the model is replaced, and the response passes untouched.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -29,6 +28,7 @@ from ..providers.compat import CLIENT_ENDPOINTS, COMPAT, ClientFormat, CompatTar
 from ..providers.headers import refuse
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
+from .given_media import GivenMedia, given_bytes
 
 #: The client's endpoints, as errors name them, and where a provider that speaks the format takes it.
 _OWN_PATHS: Final[dict[ClientFormat, str]] = {
@@ -50,16 +50,6 @@ _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Final = msgspec.json.Decoder().decode
 #: What no text of JSON is too strange for, and its translation may be.
 _NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
-
-
-#: What the host gave for URLs of media: the content, or in one sentence why there is none.
-GivenMedia: TypeAlias = Mapping[str, Blob | str]
-NOTHING_GIVEN: Final[GivenMedia] = MappingProxyType({})
-
-
-def given_bytes(given: GivenMedia) -> int:
-    """How much content the host gave, in bytes of base64."""
-    return sum(len(content.content) for content in given.values() if isinstance(content, Blob))
 
 
 class CompatStep(NamedTuple):

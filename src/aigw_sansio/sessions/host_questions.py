@@ -8,7 +8,7 @@ needed, and what happens to a request afterwards.
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..dialects.commands import Create
 from ..effects import Answer, FetchedMedia, FetchMedia, LookUp, Question
@@ -16,10 +16,12 @@ from ..engine.services import Services
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
 from ..ids import AskId
-from ..prompt import Blob
 from ..providers.cache_use import hit
-from .compat import NOTHING_GIVEN, GivenMedia
+from .given_media import NOTHING_GIVEN, GivenMedia
 from .planner import NO_KEYS, NOTHING_WANTED, ClientInfo, Draft, FoundKeys, WantedMedia, memory_of
+
+if TYPE_CHECKING:
+    from ..prompt import Blob
 
 
 class PendingCreate(NamedTuple):
@@ -137,11 +139,11 @@ class HostQuestions:
         self._waits(now)
 
     def _given(
-        self, waiting: _Waiting, given: dict[str, Blob | str], question: FetchMedia, answer: Answer, now: float
+        self, waiting: _Waiting, given: "dict[str, Blob | str]", question: FetchMedia, answer: Answer, now: float
     ) -> None:
         found = given[question.url] = _content(answer, question.limit)
         waiting.fetches -= 1
-        if isinstance(found, Blob):
+        if not isinstance(found, str):
             waiting.size += len(found.content)
             self._services.grow(len(found.content))
         fault = self._overfull()
@@ -177,12 +179,14 @@ class HostQuestions:
         return iter([waiting.pending for waiting in self._waiting.values()])
 
 
-def _content(answer: Answer, limit: int) -> Blob | str:
+def _content(answer: Answer, limit: int) -> "Blob | str":
     """What the host gave for a URL, or why it is none."""
     if not isinstance(answer, FetchedMedia):
         return "The host gave nothing for its URL."
     if len(answer.content) > limit:
         return f"What is at its URL has more than {limit} bytes (fetched_media_bytes)."
+    from ..prompt import Blob
+
     return Blob(b64encode(answer.content).decode("ascii"), answer.media_type)
 
 

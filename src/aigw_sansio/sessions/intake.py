@@ -20,7 +20,7 @@ from ..parts.parts import Parts
 from ..providers.cache_use import hit
 from .caching import looked_up, looks_up, with_hit
 from .client_limits import ClientLimits
-from .compat import given_bytes
+from .given_media import given_bytes
 from .host_questions import HostQuestions, PendingCreate
 from .plan_memo import PlanMemo
 from .planner import Draft, memory_of, models_told, plan, steps_of

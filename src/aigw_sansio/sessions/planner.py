@@ -6,7 +6,7 @@ sessions, running exchanges, and the dialect of the request.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -34,9 +34,12 @@ from ..quotas.costs import price_of
 from ..quoting import quoted
 from ..secret import Secret
 from .caching import cache_use
-from .compat import NOTHING_GIVEN, GivenMedia, MediaWanted, answer_plan, list_models, translate_step
+from .given_media import NOTHING_GIVEN, GivenMedia
 from .plan_memo import PlanMemo
 from .transforms import transform_step
+
+if TYPE_CHECKING:
+    from .compat import CompatStep
 
 #: Keys that the host has found, by step, each with the provider that it is for.
 FoundKeys = Mapping[int, tuple[str, Key]]
@@ -132,6 +135,10 @@ def renewed(client: ClientInfo, config: Config) -> ClientInfo | Fault:
 
 def models_told(client: ClientInfo, steps: Sequence[Step]) -> bytes | None:
     """The list of models, if that is what the client asks for: the gateway itself answers it."""
+    if steps[0].provider != COMPAT:
+        return None
+    from .compat import list_models
+
     return list_models(steps, client.settings, settings_of(client.settings, client.config.providers))
 
 
@@ -249,17 +256,18 @@ def _plan_step(
     own_tokens = own_token_check(services.own_tokens, client.settings, [client.token, *shown])
     asked, written = step, step.headers
     known = given if client.settings.fetch_media else None
-    compat = (
-        translate_step(step, providers, own_tokens, known, parts.rows, parts.translator, wanted)
-        if step.provider == COMPAT
-        else None
-    )
-    if isinstance(compat, Fault):
-        return compat
+    compat: CompatStep | None = None
     missing: Sequence[str] = ()
-    if isinstance(compat, MediaWanted):
-        missing, compat = compat.urls, compat.draft
-    if compat is not None:
+    if step.provider == COMPAT:
+        from .compat import MediaWanted, translate_step
+
+        translated = translate_step(step, providers, own_tokens, known, parts.rows, parts.translator, wanted)
+        if isinstance(translated, Fault):
+            return translated
+        if isinstance(translated, MediaWanted):
+            missing, compat = translated.urls, translated.draft
+        else:
+            compat = translated
         step = compat.step
     changed = transform_step(services, parts, step, log_id)
     if isinstance(changed, Fault):
@@ -320,7 +328,11 @@ def _plan_step(
         call = msgspec.structs.replace(call, lent=own.api_key)
         if policy.attempts > 1:
             others = _with_other_keys(call, rings.others(stored[call.provider], own.api_key, now), providers, build)
-    answer = AnswerPlan() if compat is None else answer_plan(compat, call.format)
+    answer = AnswerPlan()
+    if compat is not None:
+        from .compat import answer_plan
+
+        answer = answer_plan(compat, call.format)
     if grown:  # what a transform adds is held as long as the request
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)

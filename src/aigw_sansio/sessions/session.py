@@ -7,7 +7,7 @@ response.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Generic
+from typing import TYPE_CHECKING, Generic, cast
 
 from ..dialects.base import Dialect, Listener
 from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
@@ -20,18 +20,19 @@ from ..engine.services import Services
 from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
 from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.exchange import Exchange
-from ..exchanges.keeping import KeepingEncoder
 from ..exchanges.ports import Cancellable, MessageT, PlannedStep, Scheduled
-from ..exchanges.reviewed import ReviewedExchange
 from ..exchanges.source import Source
-from ..exchanges.translating import TranslatingEncoder
 from ..faults import Fault, FaultKind, Side
 from ..parts.parts import NO_PARTS, Parts
 from .client_limits import ClientLimits, over_allowance
+from .encoders import with_steps
 from .host_questions import PendingCreate
 from .intake import Intake, Outcome
 from .planner import ClientInfo, renewed
 from .scheduler import FairScheduler
+
+if TYPE_CHECKING:
+    from ..exchanges.reviewed import ReviewedExchange
 
 #: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
 _STEP_BYTES = 1536
@@ -264,19 +265,15 @@ class Session(Generic[MessageT]):
 
     def _begin(self, pending: PendingCreate, steps: Sequence[PlannedStep], now: float) -> None:
         event_id, log_id, size = pending.event_id, pending.log_id, pending.size
-        encoder = self._dialect.encoder(
-            event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id)
-        )
-        answers = [step.answer for step in steps]
-        if any(answer.writer or answer.notes for answer in answers):
-            created, most = int(self._services.unix_time(now)), pending.client.config.limits.response_body_bytes
-            encoder = TranslatingEncoder(encoder, answers, id=log_id, created=created, most=most)
-            self._holding[event_id] = encoder
-        if any(step.record.keeps_payload for step in steps):
-            encoder = KeepingEncoder(encoder, pending.client.config.limits.record_payload_bytes)
+        own = self._dialect.encoder(event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id))
+        created = int(self._services.unix_time(now))
+        encoder = with_steps(own, steps, id=log_id, created=created, limits=pending.client.config.limits)
+        if encoder is not own:
             self._holding[event_id] = encoder
         make: Callable[..., Exchange[MessageT]] = Exchange
         if (window := review_window(pending.client.settings)) is not None:
+            from ..exchanges.reviewed import ReviewedExchange
+
             make = partial(ReviewedExchange, window=window)
         exchange = make(
             self._services,
@@ -292,8 +289,8 @@ class Session(Generic[MessageT]):
             request_bytes=size,
             now=now,
         )
-        if isinstance(exchange, ReviewedExchange):
-            self._reviewed[event_id] = exchange
+        if window is not None:
+            self._reviewed[event_id] = cast("ReviewedExchange[MessageT]", exchange)
         self._exchanges[event_id] = exchange  # before ``start``, which may end it at once
         self._running[log_id] = exchange
         self._request_bytes += size

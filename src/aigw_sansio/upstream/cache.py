@@ -9,8 +9,7 @@ from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.source import Call, ResponseHandler, Source
 from ..providers.call import ProviderCall
-from .cached_call import CachedCall
-from .recording import Recordings
+from .recordings import Recordings
 
 
 class CachingSource:
@@ -44,6 +43,8 @@ class CachingRequesterSource:
         use = request.cache
         if use is None:
             return self._source.open(request, handler, connect_timeout_s=connect_timeout_s)
+        from .cached_call import CachedCall  # few gateways use one
+
         return CachedCall(
             self._services,
             self._recordings,

@@ -10,7 +10,8 @@ from ..exchanges.source import ResponseHandler, Source, Verdict
 from ..ids import AskId
 from ..providers.cache_use import CacheUse, hit
 from ..providers.call import ProviderCall
-from .recording import KeptRecording, RecordedCall, Recording, Recordings
+from .recording import KeptRecording, RecordedCall, Recording
+from .recordings import Recordings
 
 
 class CachedCall:

@@ -35,11 +35,10 @@ from ..quotas.claim import NOTHING
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .recordings import Recordings
 
 #: The most that a reader is given at once, as bodies come from a socket.
 _PIECE: Final = 64 * 1024
-#: So many requests read one call.
-_MOST_READERS: Final = 256
 #: What stands for the connection of a response that was kept.
 _KEPT: Final = Placed(ConnId(0), "cached", 0.0)
 #: Fields of a head that are kept; of the others nobody knows whether they are still true. Names of requests tell the
@@ -150,29 +149,6 @@ class KeptRecording(Recording):
         self._body = b""
         self._services.recorded_bytes -= self._counted
         self._counted = 0
-
-
-class Recordings:
-    """The calls that others may join, by the name of their response."""
-
-    __slots__ = ("_running",)
-
-    def __init__(self) -> None:
-        self._running: dict[str, RecordedCall] = {}
-
-    def find(self, key: str) -> "RecordedCall | None":
-        """The call that requests named ``key`` may join. Not for any number of them: each step looks at all."""
-        call = self._running.get(key)
-        return None if call is None or call.readers >= _MOST_READERS else call
-
-    def add(self, key: str, call: "RecordedCall") -> None:
-        """``call`` may be joined."""
-        self._running[key] = call
-
-    def remove(self, key: str, call: "RecordedCall") -> None:
-        """``call`` may not be joined any more."""
-        if self._running.get(key) is call:
-            del self._running[key]
 
 
 class RecordedCall(Recording):

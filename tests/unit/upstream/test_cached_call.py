@@ -19,7 +19,7 @@ from aigw_sansio.providers.cache_use import CacheUse
 from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.secret import Secret
 from aigw_sansio.upstream.cached_call import CachedCall
-from aigw_sansio.upstream.recording import Recordings
+from aigw_sansio.upstream.recordings import Recordings
 from aigw_sansio.wires.http import Headers, Request
 
 pytestmark = needs_sources

@@ -4,7 +4,6 @@ Decides: how a value becomes bytes whatever characters it holds, and how ids are
 """
 
 import hashlib
-import json
 from typing import Final
 
 import msgspec
@@ -17,6 +16,8 @@ def encode(value: object) -> bytes:
     try:
         return _encode(value)
     except UnicodeEncodeError:
+        import json
+
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 

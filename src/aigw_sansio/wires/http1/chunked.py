@@ -17,9 +17,10 @@ MAX_LINE_BYTES = 1024
 #: The longest trailer section, its blank line included.
 MAX_TRAILER_BYTES = 8192
 
-#: The usual sizes of token chunks in their usual spelling. To look one up costs half as much as to check and convert
-#: it; for larger chunks that makes no difference.
-_SIZES = {b"%x" % size: size for size in range(1, 2048)}
+#: The sizes of token chunks, in their usual spelling, that have come. To look one up costs half as much as to check and
+#: convert it; for larger chunks that makes no difference.
+_sizes: dict[bytes, int] = {}
+_LARGEST_KEPT = 2047
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,20})(?:;[^\n]*)?[ \t]*")
 _END_OF_TRAILERS = re.compile(rb"\n\r?\n")
 
@@ -68,7 +69,7 @@ class ChunkedReader:
             # Fast path: a chunk of a small size in its usual spelling, whole or with its data cut by the end of the
             # read. Everything else goes to the general code below.
             stop = data.find(b"\r\n", pos, pos + 6)
-            left = _SIZES.get(data[pos:stop])
+            left = _sizes.get(data[pos:stop])
             if left is not None and stop > 0:
                 start = stop + 2
                 end = start + left
@@ -109,6 +110,8 @@ class ChunkedReader:
                 self._trailers = True
                 self._read_trailers(data[pos:])
                 return end
+            if left <= _LARGEST_KEPT and found[0] == b"%x" % left:
+                _sizes[found[0]] = left
             need = left + 2
         if need > 2:
             stop = min(pos + need - 2, end)

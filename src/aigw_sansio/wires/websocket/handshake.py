@@ -10,7 +10,6 @@ subprotocols may carry keys.
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Final, TypeAlias
 
 import h11
@@ -198,6 +197,8 @@ def unending_response(headers: Headers) -> bytes:
 
 def reason_phrase(status: int) -> bytes:
     """The registered phrase of ``status``, or empty."""
+    from http import HTTPStatus
+
     try:
         return HTTPStatus(status).phrase.encode()
     except ValueError:

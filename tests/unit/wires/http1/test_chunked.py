@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aigw_sansio.wires.http1 import chunked
 from aigw_sansio.wires.http1.chunked import MAX_LINE_BYTES, MAX_TRAILER_BYTES, ChunkedReader
 
 
@@ -165,3 +166,14 @@ def test_a_chunked_body_is_read(chunks: list[bytes], cuts: list[int], upper: boo
     got = [reader.feed(raw[start:stop]) for start, stop in pairwise(edges)]
     assert b"".join(got) == b"".join(chunks)
     assert (reader.ended, reader.fault, reader.rest) == (True, None, b"")
+
+
+def test_sizes_that_came_are_kept_if_they_are_small_and_usually_spelled() -> None:
+    sizes = (2047, 2048, 2046)
+    raw = b"".join(b"%x\r\n%b\r\n" % (size, bytes(size)) for size in sizes)
+    odd = b"7FD\r\n%b\r\n" % bytes(2045) + b"07fc\r\n%b\r\n" % bytes(2044) + b"7fb;x\r\n%b\r\n" % bytes(2043)
+    for _ in range(2):  # the second time they are looked up
+        got, reader = read(raw + odd + b"0\r\n\r\n")
+        assert (len(b"".join(got)), reader.ended, reader.fault) == (sum(sizes) + 2045 + 2044 + 2043, True, None)
+    kept = {line for line, size in chunked._sizes.items() if size > 2042}
+    assert kept == {b"7ff", b"7fe"}
