@@ -24,7 +24,8 @@ GATEWAY = "import aigw_sansio; aigw_sansio.Gateway(aigw_sansio.Config(), bytes(1
 PROGRAMS = {
     "nothing": "pass",
     "aigw_sansio, and a gateway": GATEWAY,
-    "the same, and aigw_sansio.translate": f"{GATEWAY}; import aigw_sansio.translate",
+    "the same, and aigw_sansio.preload": f"{GATEWAY}; import aigw_sansio.preload",
+    "the same, and aigw_sansio.translate": f"{GATEWAY}; import aigw_sansio.preload, aigw_sansio.translate",
     "aigw_drivers": "import aigw_drivers",
     "h2, h11, wsproto, msgspec alone": "import h2.connection, h11, wsproto, msgspec.json",
 }

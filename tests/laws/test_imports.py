@@ -33,7 +33,7 @@ OWN_USE = {
 #: A module of ours costs about 0.2 ms and 30 KiB.
 MOST_MODULES = 265
 #: What is imported in a function, and why it is none of what ``aigw_sansio.preload`` loads.
-NOT_PRELOADED = {"hypothesis": "the example of a docstring", "websockets.speedups": "at import, if it is there"}
+NOT_PRELOADED = {"websockets.speedups": "at import, if it is there"}
 
 
 @cache

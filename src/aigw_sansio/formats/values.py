@@ -96,6 +96,8 @@ def parse_text(data: str) -> object:
 def _without_halves(data: bytes) -> bytes | None:
     """``data`` with ``?`` for lone surrogate escapes, at C speed; ``None`` if there are none, or so many that the
     lenient decoder is as fast."""
+    if b"\\u" not in data:
+        return None
     if not 0 < data.count(b"\\ud") + data.count(b"\\uD") <= _MOST_MENDED or b"\0" in data:
         return None
     # Escaped backslashes are put aside: what then follows a backslash is an escape.
