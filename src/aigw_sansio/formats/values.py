@@ -28,6 +28,7 @@ class Broken:
 BROKEN: Final = Broken()
 
 _decode = msgspec.json.Decoder().decode
+_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _MOST_MENDED: Final = 100_000
 #: Half of a surrogate pair: a high one without a low one behind it, or a low one without a high one before it.
 _HALF: Final = re.compile(
@@ -82,6 +83,18 @@ def _each_once(pairs: list[tuple[str, object]]) -> JsonObject:
 
 def _refused(constant: str) -> object:
     raise ValueError(f"{constant} is no JSON")
+
+
+def raw_members(data: bytes) -> dict[str, msgspec.Raw] | None:
+    """The members of the JSON object in ``data``, each as its text; ``None`` if it is none. Never raises. Text that the
+    fast decoder refuses is mended as :func:`parse` does it."""
+    try:
+        return _decode_members(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        value = parse(data)
+    if type(value) is not dict:
+        return None
+    return {name: msgspec.Raw(msgspec.json.encode(member)) for name, member in value.items()}
 
 
 def parse_text(data: str) -> object:

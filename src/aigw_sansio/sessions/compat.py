@@ -20,7 +20,7 @@ from ..exchanges.ports import AnswerPlan
 from ..faults import Fault, FaultKind, Side
 from ..formats.answers.base import AnswerContext, AnswerWriter
 from ..formats.translation import LONGEST_MODEL, Note, Refused, WireRequest
-from ..formats.values import parse
+from ..formats.values import parse, raw_members
 from ..parts.translator import Translator
 from ..prompt import Blob, Prompt
 from ..providers.auth import take_key
@@ -46,7 +46,6 @@ _NO_TRANSLATOR: Final = (
     "this gateway translates nothing: its host made it without Parts(translator=aigw_sansio.translate)"
 )
 _VERSION: Final = re.compile(r"/*(?:v1/)?")
-_decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode: Final = msgspec.json.Decoder().decode
 #: What no text of JSON is too strange for, and its translation may be.
 _NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
@@ -99,7 +98,7 @@ def translate_step(
     text = step.body if step.query is None else step.query
     if text is None:
         return refuse("request.query", f"is missing; {_NEEDS_MODEL}")
-    members = _members(text)
+    members = raw_members(text)
     if members is None:
         return refuse("request.query", f"is no JSON object; {_NEEDS_MODEL}")
     model = parse(members["model"]) if "model" in members else None
@@ -255,17 +254,6 @@ def list_models(
         if allowed is None or slug in allowed
     ]
     return msgspec.json.encode({"object": "list", "data": rows})
-
-
-def _members(text: bytes) -> dict[str, msgspec.Raw] | None:
-    """The members of the JSON object ``text``, as the client wrote them; ``None`` if it is none."""
-    try:
-        return _decode_members(text)
-    except _NOT_WRITABLE:
-        value = parse(text)
-    if type(value) is not dict:
-        return None
-    return {name: msgspec.Raw(msgspec.json.encode(member)) for name, member in value.items()}
 
 
 def _headers(step: Step, target: CompatTarget, needed: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

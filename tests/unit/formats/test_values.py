@@ -22,6 +22,7 @@ from aigw_sansio.formats.values import (
     describe,
     obj,
     parse,
+    raw_members,
     text,
     unbase64,
     word,
@@ -175,3 +176,18 @@ def test_the_size_of_base64_is_told_without_decoding(data: bytes) -> None:
 )
 def test_a_shape_is_named_without_its_content(value: object, said: str) -> None:
     assert describe(value) == said
+
+
+@pytest.mark.parametrize(
+    ("data", "members"),
+    [
+        (b'{"a": 1.50 ,"b":{"c":[]}}', {"a": b"1.50", "b": b'{"c":[]}'}),
+        (b'{"a":"\\ud83d"}', {"a": b'"?"'}),
+        (b"[1]", None),
+        (b"{", None),
+        (b"", None),
+    ],
+)
+def test_members_keep_their_text(data: bytes, members: dict[str, bytes] | None) -> None:
+    found = raw_members(data)
+    assert (None if found is None else {name: bytes(text) for name, text in found.items()}) == members

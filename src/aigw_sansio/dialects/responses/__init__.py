@@ -1,0 +1,1 @@
+"""OpenAI's Responses over WebSocket: the second JSON protocol that is spoken with clients."""
