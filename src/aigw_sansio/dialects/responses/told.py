@@ -107,8 +107,11 @@ class ToldResponse:
         return out
 
     def go_on(self) -> list[bytes]:
-        """A sign of life: ``response.in_progress`` again."""
-        return [self._frame(IN_PROGRESS, {}, "in_progress")] if self.plain else []
+        """A sign of life of a response that was created: ``response.in_progress``, once more if it was told."""
+        if self.outcome is not None or self._stage == 0:
+            return []
+        self._stage = 2
+        return [self._frame(IN_PROGRESS, {}, "in_progress")]
 
     def event(self, kind: str, members: Members) -> list[bytes]:
         """A provider's event of the type ``kind``, with all its members."""
