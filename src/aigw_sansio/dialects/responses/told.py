@@ -159,7 +159,7 @@ class ToldResponse:
 
     def refuse(self) -> None:
         """The client gets the message ``error`` instead of a response."""
-        self.outcome = Outcome("error", self.response.id, self.response.provider_id, b"[]")
+        self.outcome = self._outcome("error", b"[]")
 
     # -- the frame ----------------------------------------------------------------------------------------------
 
@@ -197,9 +197,13 @@ class ToldResponse:
             filled["error"] = NULL
         event = self._frame(f"response.{status}", filled, status, members)
         shown = bytes(output) if status != "failed" else b"[]"
-        self.outcome = Outcome(status, self.response.id, self.response.provider_id, shown)
+        self.outcome = self._outcome(status, shown)
         self._forget_items()
         return event
+
+    def _outcome(self, status: Status, output: bytes) -> Outcome:
+        response = self.response
+        return Outcome(status, response_id=response.id, provider_id=response.provider_id, output=output)
 
     # -- items --------------------------------------------------------------------------------------------------
 
