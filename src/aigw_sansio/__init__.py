@@ -189,6 +189,7 @@ from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .providers.upgrade import UpgradeRequest, UpgradeTransform
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
+from .resume_events import SessionDetached, SessionResumed
 from .review import Passage, Released, Review, Stopped
 from .secret import HeaderFields, Secret
 from .wires.tunnel import Tunnel
@@ -309,8 +310,10 @@ __all__ = [
     "Route",
     "Secret",
     "Selector",
+    "SessionDetached",
     "SessionEnded",
     "SessionOpened",
+    "SessionResumed",
     "SettingError",
     "Side",
     "Sign",

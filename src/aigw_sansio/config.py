@@ -60,6 +60,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     signings_at_once: int = 1  #: questions to the host for a signature
     connections_per_address: int | None = None  #: of one IPv4 address or one IPv6 /64; trusted proxies do not count
     cache_bytes: int = 4 * MIB  #: a response that is kept in the cache
+    resume_bytes: int = 4 * MIB  #: messages kept for a session that can be resumed
+    detached_sessions: int = 1000  #: sessions without a connection, until they are resumed
     recorded_bytes: int = 64 * MIB  #: all responses that are being recorded, and kept ones of later steps
 
     def __post_init__(self) -> None:
@@ -67,6 +69,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
         check.ranges(
             dict.fromkeys(self.__struct_fields__, (1, 1 << 40))
             | {"head_bytes": (1024, MIB), "head_fields": (16, 10_000), "steps_per_request": (1, 10_000)}
+            | {"resume_bytes": (64 * 1024, 1 << 40)}
         )
         check.done()
 
@@ -101,11 +104,13 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     fetch_s: float = 30.0  #: for its answer to a question for media
     look_up_s: float = 0.25  #: for its answer from the cache; then the request goes to its provider
     review_s: float = 10.0  #: for its answer to a review; then the response is stopped
+    resume_s: float = 0.0  #: for a client whose connection was lost; 0: no session can be resumed
     drain_s: float = 30.0  #: for running exchanges, when the gateway shuts down
 
     def __post_init__(self) -> None:
         check = Check(self, "timeouts")
-        check.ranges(dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365)))
+        ranges = dict.fromkeys(self.__struct_fields__, (0.001, 86400.0 * 365))
+        check.ranges(ranges | {"resume_s": (0.0, 86400.0 * 365)})
         check.done()
 
 

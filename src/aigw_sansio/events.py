@@ -15,6 +15,7 @@ import msgspec
 
 from .faults import Fault, Side
 from .ids import ConnId, Payload, RecordFields
+from .resume_events import SessionDetached, SessionResumed
 
 # Provider events
 
@@ -236,17 +237,18 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     log_id: str | None = None
     key: Literal["client", "stored", "none"] = "none"
     request_ids: dict[str, str] = {}
+    resumable: bool = False  #: its client may come back on another connection
 
 
 class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
     ``by`` says who ended it; ``code`` and ``reason`` are those of the close frame that ended it (1006 if there was
-    none); ``phase`` names the state that it was in. Bytes and messages count payload in each direction: received from
-    the client, sent to the client. Of a realtime session they count what was delivered: that the transport of the
-    provider, or of the client, took before its end. So its provider's side has the same numbers, and the record comes
-    when no more can be delivered. ``usage`` is what its provider reported, if its messages are
-    read (``Config.emit_provider_events`` or ``read_realtime``).
+    none); ``phase`` names the state that it was in, ``conn`` its last connection. Bytes and messages count payload in
+    each direction: received from the client, sent to the client. Of a realtime session they count what was delivered:
+    that the transport of the provider, or of the client, took before its end. So its provider's side has the same
+    numbers, and the record comes when no more can be delivered. ``usage`` is what its provider reported, if its
+    messages are read (``Config.emit_provider_events`` or ``read_realtime``).
 
     ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if they are read.
     """
@@ -431,8 +433,9 @@ class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="prov
 
 
 LifecycleEvent: TypeAlias = (
-    SessionOpened | SessionEnded | UpgradeRefused | ConnectionRefused | RequestDenied | RequestAdmitted | AttemptStarted
-    | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | PartFailed | ProviderEventRead
+    SessionOpened | SessionDetached | SessionResumed | SessionEnded | UpgradeRefused | ConnectionRefused | RequestDenied
+    | RequestAdmitted | AttemptStarted | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | PartFailed
+    | ProviderEventRead
 )  # fmt: skip
 
 Event: TypeAlias = LifecycleEvent

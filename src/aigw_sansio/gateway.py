@@ -329,6 +329,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._limits.reconfigure(config.limits)
         self._admission.reconfigured(now)
         self._dialect.limits = config.limits
+        self._sessions.reconfigured(now)
         self._pool.reconfigured(now)
         self._memory.reconfigured(now)
         self._services.run_deferred(now)
@@ -415,9 +416,9 @@ class Gateway(LocalInputs[NativeItem]):
 
     # -- SessionHost --------------------------------------------------------------------------------------------
 
-    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
-        """A universal client was admitted: begin its session."""
-        self._sessions.open(admitted, responder, now)
+    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+        """A universal client was admitted: begin its session, or resume one. The fault says why not."""
+        return self._sessions.open(admitted, responder, now)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""

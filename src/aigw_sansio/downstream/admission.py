@@ -98,8 +98,8 @@ class SessionHost(Protocol):
     def draining(self) -> bool:
         """Whether the gateway is going away."""
 
-    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> None:
-        """Begin a universal session."""
+    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+        """Begin a universal session, or resume one. The fault says why not."""
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """Begin a realtime session; ``None`` if the request has its response already."""
@@ -231,8 +231,8 @@ class Admission:
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         if isinstance(admitted.resource, UniversalResource):
-            self._host.open_universal(admitted, responder, now)
-            return None
+            fault = self._host.open_universal(admitted, responder, now)
+            return None if fault is None else self._refuse(admitted.request, responder, fault, now)
         return self._host.open_realtime(admitted, responder, now)
 
     def _respond_plainly(

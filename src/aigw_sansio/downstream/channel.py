@@ -89,6 +89,16 @@ class MessageChannel(ABC, Generic[MessageT]):
         """Resume the client."""
 
     @property
+    def away(self) -> bool:
+        """The client has no connection; what is sent is kept for it."""
+        return False
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the client may come back on another connection."""
+        return False
+
+    @property
     def held(self) -> int:
         """Bytes of messages that are not complete."""
         return 0

@@ -3,6 +3,8 @@
 Decides: which fields, subprotocols and parts of the query of a universal client are secrets, and what stands for them,
 so that a replay decides as the gateway did. Must not know: how a record is written.
 
+A token for resuming is no credential of the client's: the gateway made it, from the seed that the record has.
+
 Nothing of them goes to a provider: a universal client sends its keys in its messages. A token of the settings has its
 number there, which a replay turns back. Another token was judged by the host, whose answer is in the record.
 """
@@ -16,6 +18,7 @@ from ..config import Config
 from ..providers.subprotocols import read_offer
 from ..secret import Secret
 from .gateway_tokens import bearer_token
+from .resume_tokens import RESUME_FIELD
 from .routes import UniversalResource, route, split_target
 
 _HIDDEN: Final = frozenset(
@@ -46,6 +49,8 @@ def mask(config: Config, target: bytes, headers: Sequence[tuple[bytes, bytes]], 
     for item in read_offer([text.encode("latin-1", "replace") for text in subprotocols]).items:
         if item.secret and item.name == _OUR_TOKEN:
             items.append(f"{_OUR_TOKEN}.{marks.of_token(item.value)}")
+        elif item.name == RESUME_FIELD:
+            items.append(item.text.decode("latin-1"))
         else:
             items.append(marks.of_other(item.shown(), item.text) if item.secret else item.text.decode("latin-1"))
     return target, fields, items

@@ -46,15 +46,17 @@ class MemoryUser(Protocol):
 
 
 class ClientCensus:
-    """Implements ``Census``. It keeps the sessions and relays from :meth:`joined` to :meth:`left`."""
+    """Implements ``Census``. It keeps the sessions and relays from :meth:`joined` to :meth:`left`. A session without a
+    connection is a client of its own: its place of a connection has a number below 0."""
 
-    __slots__ = ("_connections", "_pipes", "_squeezed", "_users")
+    __slots__ = ("_connections", "_detached", "_pipes", "_squeezed", "_users")
 
     def __init__(self, connections: Mapping[ConnId, Connection]) -> None:
         """``connections``: all that are open."""
         self._connections = connections
         self._users: dict[BytePipe, MemoryUser] = {}
         self._pipes: dict[MemoryUser, BytePipe] = {}
+        self._detached: dict[ConnId, MemoryUser] = {}
         self._squeezed: set[ClientId] = set()
 
     def joined(self, pipe: BytePipe, user: MemoryUser) -> None:
@@ -63,15 +65,25 @@ class ClientCensus:
         self._pipes[user] = pipe
 
     def left(self, user: MemoryUser) -> None:
-        """``user`` has ended. Nothing happens if it never joined."""
+        """``user`` has ended, or has no connection any more. Nothing happens if it never joined."""
         pipe = self._pipes.pop(user, None)
         if pipe is not None:
             del self._users[pipe]
 
+    def detached(self, session: int, user: MemoryUser) -> None:
+        """``user``, the session of this number, has no connection, until :meth:`attached`."""
+        self.left(user)
+        self._detached[ConnId(-session)] = user
+
+    def attached(self, session: int) -> None:
+        """The session of this number has a connection, or has ended."""
+        self._detached.pop(ConnId(-session), None)
+        self._squeezed.discard((ConnId(-session), 0))
+
     # -- Census -------------------------------------------------------------------------------------------------
 
     def connections(self) -> list[ConnId]:
-        return list(self._connections)
+        return [*self._connections, *self._detached]
 
     def total(self) -> int:
         """All bytes of memory that are held now. It counts every connection."""
@@ -80,7 +92,7 @@ class ClientCensus:
     def count(self, conn: ConnId, held: dict[ClientId, int], least: int) -> tuple[int, int]:
         connection = self._connections.get(conn)
         if connection is None:
-            return 0, 1
+            return self._count_detached(conn, held, least), 1
         mine = connection.held
         if isinstance(connection, Http2DownstreamConnection):
             return self._count_streams(connection, mine, held, least)
@@ -103,7 +115,11 @@ class ClientCensus:
         if on and connection is not None:
             self._squeezed.add(client)
         pipes: list[BytePipe] = []
-        if isinstance(connection, _OF_ONE_SESSION):
+        if (alone := self._detached.get(conn)) is not None:
+            if on:
+                self._squeezed.add(client)
+            alone.squeeze(now, on=on)
+        elif isinstance(connection, _OF_ONE_SESSION):
             connection.squeeze(now, on=on)
             pipes.append(connection)
         elif isinstance(connection, Http2DownstreamConnection):
@@ -118,6 +134,10 @@ class ClientCensus:
     def close_largest(self, client: ClientId, excess: int, why: str, now: float) -> int:
         conn, stream = client
         connection = self._connections.get(conn)
+        if (alone := self._detached.get(conn)) is not None:
+            held = alone.held
+            alone.close_for_memory(_reason(why, held), now)
+            return held
         if isinstance(connection, _OF_ONE_SESSION):
             held, user = connection.held, self._users.get(connection)
             if user is None:
@@ -146,6 +166,14 @@ class ClientCensus:
         return freed
 
     # -- inside -------------------------------------------------------------------------------------------------
+
+    def _count_detached(self, conn: ConnId, held: dict[ClientId, int], least: int) -> int:
+        user = self._detached.get(conn)
+        if user is None:
+            return 0
+        if user.held >= least:
+            held[conn, 0] = user.held
+        return user.kept + PER_STREAM
 
     def _count_streams(
         self, connection: Http2DownstreamConnection, mine: int, held: dict[ClientId, int], least: int

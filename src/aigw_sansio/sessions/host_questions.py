@@ -58,7 +58,7 @@ class _Waiting:
 class HostQuestions:
     """The questions of one session."""
 
-    __slots__ = ("_checked", "_fetched", "_overfull", "_refusal", "_services", "_waiting", "_waits")
+    __slots__ = ("_checked", "_fetched", "_refusal", "_services", "_waiting", "_waits", "overfull")
 
     def __init__(
         self,
@@ -80,7 +80,8 @@ class HostQuestions:
         self._checked = checked
         self._fetched = fetched
         self._waits = waits
-        self._overfull = overfull
+        #: Why media that have come are too many to be kept.
+        self.overfull = overfull
         self._waiting: dict[str, _Waiting] = {}
 
     @property
@@ -146,7 +147,7 @@ class HostQuestions:
         if not isinstance(found, str):
             waiting.size += len(found.content)
             self._services.grow(len(found.content))
-        fault = self._overfull()
+        fault = self.overfull()
         if fault is not None or not waiting.fetches:
             self.withdraw(waiting.pending.event_id)  # before the decision, which may start an exchange of this id
             self._fetched(waiting.pending._replace(media=given), fault, now)

@@ -64,6 +64,11 @@ class Intake:
             overfull=limits.overfull,
         )
 
+    def moved(self, limits: ClientLimits) -> None:
+        """The client has another connection, with these limits."""
+        self._limits = limits
+        self.questions.overfull = limits.overfull
+
     def take(self, pending: PendingCreate, now: float) -> None:
         """Decide about a request that is within all limits."""
         if questions := token_questions(pending.client, pending.create.steps):

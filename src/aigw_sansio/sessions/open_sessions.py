@@ -9,11 +9,11 @@ from typing import Protocol
 
 from ..dialects.base import Dialect
 from ..downstream.admission import Admitted
-from ..downstream.channel import ChannelOwner, MessageChannel
+from ..downstream.channel import MessageChannel
+from ..downstream.client_way import ClientWay
 from ..downstream.memory_use import ClientCensus, MemoryUser
-from ..downstream.messages import MessagesConnection
 from ..downstream.ports import Responder
-from ..downstream.websocket import WebSocketOpening
+from ..downstream.resume_tokens import read_wish
 from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.ports import Cancellable, MessageT
@@ -23,6 +23,7 @@ from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo, client_info
+from .resumption import ResumableSessions, bound_to
 from .session import Session
 
 
@@ -70,6 +71,7 @@ class OpenSessions:
         "_dialect",
         "_on_ended",
         "_parts",
+        "_resumable",
         "_running",
         "_services",
         "_sessions",
@@ -96,6 +98,7 @@ class OpenSessions:
         self._census = census
         self._parts = parts
         self._on_ended = on_ended
+        self._resumable = ResumableSessions(services, clients, census)
         self._sessions: dict[int, AnySession] = {}
         self._running: dict[str, Cancellable] = {}  # the exchanges of all of them, by their log ids
 
@@ -108,6 +111,7 @@ class OpenSessions:
 
     def drain(self, deadline: float, now: float) -> None:
         """The gateway goes away: all of them finish until ``deadline`` (monotonic seconds)."""
+        self._resumable.drain(now)
         for session in self:
             session.drain(deadline, now)
 
@@ -115,6 +119,15 @@ class OpenSessions:
         """The deadline has passed."""
         for session in self:
             session.end_drain(now)
+
+    def reconfigured(self, now: float) -> None:
+        """The settings have changed."""
+        self._resumable.reconfigured(now)
+
+    @property
+    def detached(self) -> int:
+        """How many of them have no connection."""
+        return len(self._resumable)
 
     def cancel(self, log_id: str, now: float) -> bool:
         """The host cancels an exchange, or a request that waits for the host. Returns whether there was one."""
@@ -132,35 +145,42 @@ class OpenSessions:
             session.channel.close(code, reason, now)
         return session is not None
 
-    def open(self, admitted: Admitted, responder: Responder, now: float) -> None:
-        """A client was admitted: begin its session, and accept it."""
+    def open(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+        """A client was admitted: begin its session, or let it resume one, and accept it. The fault says why not."""
+        wish = read_wish(admitted)
+        if isinstance(wish, Fault):
+            return wish
         request = admitted.request
         selected = admitted.offer.select()
         client = client_info(admitted, admitted.offer.shown(selected))
         limits = self._clients.of(request.conn, request.peer)
-        if isinstance(responder, MessagesConnection):
-            session = self._begin(client, limits, responder.open_channel, now)
-            self._census.joined(responder, session)
-            responder.accept_messages(selected)
-            return
-        opening = WebSocketOpening(
-            self._services,
-            responder.pipe,
-            compression=admitted.settings.compression,
-            offers=admitted.extensions,
-            now=now,
-        )
-        # It begins before ``accept``, which may hand over early messages.
-        session = self._begin(client, limits, opening.open, now)
-        self._census.joined(responder.pipe, session)
-        responder.accept(selected, opening.channel, now, extension=opening.extension)
+        way = ClientWay(self._services, admitted, responder, selected, now)
+        # A session begins before ``accept``, which may hand over early messages.
+        if wish is None or (wish.token is None and not self._services.config.timeouts.resume_s):
+            session = self._begin(client, limits, way.open, now)
+            self._census.joined(way.pipe, session)
+            way.accept(now)
+        elif wish.token is None:
+            resumable = self._resumable.begin(self._dialect.mode, client, way)
+            session = self._begin(client, limits, resumable.open, now)
+            self._census.joined(way.pipe, session)
+            way.accept(now)
+            resumable.accepted(now)
+        else:
+            found = self._resumable.find(wish.token, bound_to(self._dialect.mode, client))
+            if isinstance(found, Fault):
+                return found
+            link = found.arrive(wish.token, way, client, limits, now)
+            way.accept(now)
+            link.greet(now)
+        return None
 
     def begin(
         self,
         dialect: Dialect[MessageT],
         client: ClientInfo,
         limits: ClientLimits,
-        open_channel: Callable[[ChannelOwner], MessageChannel[MessageT]],
+        open_channel: Callable[[Session[MessageT]], MessageChannel[MessageT]],
         on_ended: Callable[[Session[MessageT], float], None],
         now: float,
     ) -> Session[MessageT]:
@@ -168,7 +188,7 @@ class OpenSessions:
         Call :meth:`start` next."""
         return Session(
             self._services,
-            self._source_of(Requester(client.name, limits.client)),
+            self._source_of,
             dialect,
             client=client,
             limits=limits,
@@ -195,7 +215,7 @@ class OpenSessions:
         self,
         client: ClientInfo,
         limits: ClientLimits,
-        open_channel: Callable[[ChannelOwner], MessageChannel[bytes]],
+        open_channel: Callable[[Session[bytes]], MessageChannel[bytes]],
         now: float,
     ) -> Session[bytes]:
         session = self.begin(self._dialect, client, limits, open_channel, self.ended, now)

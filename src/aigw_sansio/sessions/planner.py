@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 #: Keys that the host has found, by step, each with the provider that it is for.
 FoundKeys = Mapping[int, tuple[str, Key]]
 NO_KEYS: Final[FoundKeys] = {}
+_SECRET_NAMES: Final = frozenset((b"cf-aig-authorization", b"cf-aig-resume"))
 _OLDER_NAMES: Final = frozenset(name.encode() for name in OLDER_NAMES)
 
 #: The URLs of media that steps want, by step: what was found out for a :class:`Draft`.
@@ -108,7 +109,7 @@ def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
         headers={
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in request.headers
-            if (name.startswith(b"cf-aig-") and name != b"cf-aig-authorization") or name in _OLDER_NAMES
+            if (name.startswith(b"cf-aig-") and name not in _SECRET_NAMES) or name in _OLDER_NAMES
         },
         principal=admitted.principal,
         subprotocol=subprotocol,

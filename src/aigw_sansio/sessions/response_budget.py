@@ -63,6 +63,12 @@ class ResponseBudget:
         """A session began."""
         self._members[member] = None
 
+    def welcome(self, member: BudgetMember) -> None:
+        """The session comes from another budget, which may have paused its providers."""
+        self._released.append(member)
+        if not self._balancing:
+            self._balance_later()
+
     def left(self, member: BudgetMember) -> None:
         """A session ended, and holds nothing."""
         self._members.pop(member, None)

@@ -141,6 +141,15 @@ class FairScheduler(Generic[MessageT]):
                 self._to_resume[exchange] = None
                 self._resume_later()
 
+    def moved(self, budget: ResponseBudget) -> None:
+        """The client has another connection, with this budget."""
+        self._budget.account(-self.held)
+        self._budget.left(self)
+        self._budget = budget
+        budget.joined(self)
+        budget.account(self.held)
+        budget.welcome(self)
+
     def has_queued(self, exchange: Scheduled) -> bool:
         """Whether messages of ``exchange`` are queued."""
         return exchange in self._queues

@@ -9,34 +9,33 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Generic, cast
 
-from ..dialects.base import Dialect, Listener
-from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Step, Unusable
-from ..downstream.channel import ChannelOwner, MessageChannel
+from ..dialects.base import Dialect
+from ..dialects.commands import BadCreate, Cancel, Command, Create, Ping, Unusable
+from ..downstream.channel import MessageChannel
 from ..downstream.connection_limits import longest_life
 from ..downstream.policy_questions import review_window
 from ..engine.client import Requester
 from ..engine.memory import PER_EXCHANGE
 from ..engine.services import Services
-from ..events import ProviderEvent, ProviderEventRead, SessionEnded, SessionOpened
+from ..events import SessionEnded, SessionOpened
 from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Cancellable, MessageT, PlannedStep, Scheduled
 from ..exchanges.source import Source
 from ..faults import Fault, FaultKind, Side
+from ..ids import ConnId
 from ..parts.parts import NO_PARTS, Parts
 from .client_limits import ClientLimits, over_allowance
 from .encoders import with_steps
 from .host_questions import PendingCreate
 from .intake import Intake, Outcome
+from .listening import listener_of
 from .planner import ClientInfo, renewed
+from .request_memory import size_of
 from .scheduler import FairScheduler
 
 if TYPE_CHECKING:
     from ..exchanges.reviewed import ReviewedExchange
-
-#: What a step and one of its headers take in memory beside their texts: bytes, measured with CPython 3.11.
-_STEP_BYTES = 1536
-_HEADER_BYTES = 160
 
 _GOING_AWAY = "the gateway is going away"
 
@@ -48,30 +47,31 @@ class Session(Generic[MessageT]):
     __slots__ = (
         "_barred", "_caller", "_client", "_config", "_dialect", "_draining", "_exchanges", "_flushing", "_holding",
         "_idle_timer", "_intake", "_known_config", "_life_timer", "_limits", "_on_ended", "_opened", "_questions",
-        "_request_bytes", "_requester", "_reviewed", "_running", "_scheduler", "_services", "_source", "_unusable",
-        "channel", "session_id",
+        "_request_bytes", "_requester", "_reviewed", "_running", "_scheduler", "_services", "_source", "_source_of",
+        "_unusable", "channel", "session_id",
     )  # fmt: skip
 
     def __init__(
         self,
         services: Services,
-        source: Source,
+        source_of: Callable[[Requester], Source],
         dialect: Dialect[MessageT],
         *,
         client: ClientInfo,
         limits: ClientLimits | None = None,
         session_id: int,
-        open_channel: Callable[[ChannelOwner], MessageChannel[MessageT]],
+        open_channel: Callable[["Session[MessageT]"], MessageChannel[MessageT]],
         on_ended: Callable[["Session[MessageT]", float], None],
         now: float,
         parts: Parts = NO_PARTS,
         running: dict[str, Cancellable] | None = None,
     ) -> None:
-        """``limits``: of the client connection; ``None``: its own. ``open_channel`` makes the channel of the session.
-        ``on_ended`` is called once, when the session has ended. ``parts``: the host's own. ``running``: where its
-        exchanges stand by their log ids, with those of others, until they end. Call ``start`` next."""
+        """``source_of`` gives the source of one who asks. ``limits``: of the client connection; ``None``: its own.
+        ``open_channel`` makes the channel of the session. ``on_ended`` is called once, when the session has ended.
+        ``parts``: the host's own. ``running``: where its exchanges stand by their log ids, with those of others, until
+        they end. Call ``start`` next."""
         self._services = services
-        self._source = source
+        self._source_of = source_of
         self._dialect = dialect
         self._config = client.config  # of the session itself, to its end
         self._client = client  # with the settings of the next exchange
@@ -79,6 +79,7 @@ class Session(Generic[MessageT]):
         self._barred: Fault | None = None  # why they let it begin no exchange
         limits = self._limits = ClientLimits(services) if limits is None else limits
         self._requester = Requester(client.name, limits.client)
+        self._source = source_of(self._requester)
         self.session_id = session_id
         self._caller = client.caller(session_id)
         self._on_ended = on_ended
@@ -120,6 +121,7 @@ class Session(Generic[MessageT]):
                 peer=client.peer,
                 principal=client.principal,
                 subprotocol=client.subprotocol,
+                resumable=self.channel.resumable,
             )
         )
         if (life_s := longest_life(self._config.timeouts.session_s, client.limits)) is not None:
@@ -145,6 +147,19 @@ class Session(Generic[MessageT]):
     def busy(self) -> int:
         """How many exchanges it has whose end the client has not been told, those that wait for a check included."""
         return len(self._exchanges) + len(self._flushing) + len(self._questions)
+
+    def moved(self, conn: ConnId, peer: str, limits: ClientLimits, now: float) -> None:
+        """Its client has another connection, ``conn``, with the limits of that. What runs goes on."""
+        self._client = self._client._replace(conn=conn, peer=peer)
+        self._limits.left(self)
+        self._services.requesters.left(self._requester)
+        self._limits = limits
+        limits.joined(self)
+        self._requester = Requester(self._client.name, limits.client)
+        self._services.requesters.entered(self._requester)
+        self._source = self._source_of(self._requester)
+        self._intake.moved(limits)
+        self._scheduler.moved(limits.responses)
 
     # -- MemoryUser ---------------------------------------------------------------------------------------------
 
@@ -181,7 +196,7 @@ class Session(Generic[MessageT]):
         """Do what the client commands. Call it for a client that has no messages, but commands."""
         self._arm_idle(now)
         if type(command) is Create:
-            self._create(command, sum(map(_size_of, command.steps)), now)
+            self._create(command, sum(map(size_of, command.steps)), now)
         elif type(command) is BadCreate:
             self._refuse_bad_create(command, now)
         elif type(command) is Cancel:
@@ -191,7 +206,11 @@ class Session(Generic[MessageT]):
             self._unusable = 0
             self._tell(self._dialect.pong(), now)
         elif type(command) is Unusable:
-            self._refuse_message(command.fault, None, now)
+            self.message_unusable(command.fault, now)
+
+    def message_unusable(self, fault: Fault, now: float) -> None:
+        """Refuse a message that cannot be used. Too many of them in a row close the channel."""
+        self._refuse_message(fault, None, now)
 
     def room_made(self, now: float) -> None:
         self._scheduler.take(now)
@@ -219,7 +238,7 @@ class Session(Generic[MessageT]):
                 by=by,
                 code=code,
                 reason=reason,
-                phase="draining" if self._draining else "open",
+                phase="draining" if self._draining else "detached" if channel.away else "open",
                 duration_s=now - self._opened,
                 messages_received=channel.messages_received,
                 messages_sent=channel.messages_sent,
@@ -247,7 +266,7 @@ class Session(Generic[MessageT]):
             self._refuse_message(Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, detail), event_id, now)
             return
         self._unusable = 0
-        fault = self._take_settings() or self._over_limits(size, now)
+        fault = self.barred() or self._over_limits(size, now)
         pending = PendingCreate(create=create, event_id=event_id, log_id=log_id, size=size, client=self._client)
         if fault is not None:
             self._refuse(pending, fault, now)
@@ -265,7 +284,9 @@ class Session(Generic[MessageT]):
 
     def _begin(self, pending: PendingCreate, steps: Sequence[PlannedStep], now: float) -> None:
         event_id, log_id, size = pending.event_id, pending.log_id, pending.size
-        own = self._dialect.encoder(event_id, log_id, mode=steps[0].policy.response, listener=self._listener(log_id))
+        own = self._dialect.encoder(
+            event_id, log_id, mode=steps[0].policy.response, listener=listener_of(self._services, log_id)
+        )
         created = int(self._services.unix_time(now))
         encoder = with_steps(own, steps, id=log_id, created=created, limits=pending.client.config.limits)
         if encoder is not own:
@@ -299,18 +320,6 @@ class Session(Generic[MessageT]):
             exchange.pause_for_budget()
         exchange.start(now)
 
-    def _listener(self, log_id: str) -> Listener | None:
-        """Passes the meaning of the provider's chunks to the host, if it listens."""
-        services = self._services
-        if not services.config.emit_provider_events:
-            return None
-
-        def listener(events: list[ProviderEvent]) -> None:
-            for event in events:
-                services.emit(ProviderEventRead(log_id, event))
-
-        return listener
-
     def _cancel(self, event_id: str, now: float) -> None:
         exchange = self._exchanges.get(event_id)
         if exchange is not None:
@@ -333,8 +342,8 @@ class Session(Generic[MessageT]):
         """Whether an exchange of this id exists whose end the client has not been told."""
         return event_id in self._exchanges or event_id in self._flushing or event_id in self._questions
 
-    def _take_settings(self) -> Fault | None:
-        """The settings for an exchange that begins now; if they have changed, they may let it begin none."""
+    def barred(self) -> Fault | None:
+        """Take the settings for an exchange that begins now; if they have changed, they may let it begin none."""
         config = self._services.config
         if config is not self._known_config:
             self._known_config = config
@@ -369,7 +378,7 @@ class Session(Generic[MessageT]):
         self._tell(self._dialect.refused(event_id, log_id, bad.fault), now)
 
     def _refuse_message(self, fault: Fault, running_id: str | None, now: float) -> None:
-        """Refuse a message that cannot be used. Too many of them in a row close the channel."""
+        """Refuse a message that cannot be used. ``running_id``: the exchange whose id it repeats."""
         self._tell(self._dialect.unusable(fault, running_id), now)
         self._unusable += 1
         if self._unusable >= self._config.limits.unusable_messages_in_a_row:
@@ -437,11 +446,3 @@ class Session(Generic[MessageT]):
         for pending in self._questions:
             self._refuse(pending, fault, now)
         self.channel.close(1001, _GOING_AWAY, now)
-
-
-def _size_of(step: Step) -> int:
-    """Bytes that a step takes in memory: its query or body, its headers, its endpoint, and the objects for them."""
-    size = _STEP_BYTES + len(step.query or step.body or b"") + 2 * len(step.endpoint)
-    for name, value in step.headers:
-        size += _HEADER_BYTES + len(name) + len(value)
-    return size

@@ -109,7 +109,7 @@ class World(Rig):
         )
         self.session = Session(
             self.services,
-            source,
+            lambda requester: source,
             ToyDialect(),
             client=client,
             session_id=3,
