@@ -57,6 +57,8 @@ SHOWN: Final[dict[str, tuple[str, str, str]]] = {
     "timeouts.store_s": ("38_shared_quotas", "timeouts", "+store_s=5"),
     "timeouts.fetch_s": ("99_compat_media", "timeouts", "-fetch_s"),
     "timeouts.review_s": ("36_review", "timeouts", "-review_s"),
+    "limits.resume_bytes": ("103_resume_ends", "limits", "-resume_bytes"),
+    "timeouts.resume_s": ("102_resume", "timeouts", "-resume_s"),
     "timeouts.drain_s": ("36_drain_deadline", "timeouts", "-drain_s"),
     "gateways.authentication": ("34_subprotocols", "gateway local/default", "+authentication=true"),
     "gateways.tokens": ("32_authentication", "gateway local/default", "-tokens"),

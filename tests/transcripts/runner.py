@@ -23,7 +23,7 @@ from tests.peers.reference_driver import Core, Cuts, End, Link, PerfectDriver, R
 from tests.peers.websocket_client import WsClient
 from tests.peers.websocket_provider import WsProvider
 from tests.rigs.living import living_objects
-from tests.transcripts.transcript_match import Names, accept_line, line_matches
+from tests.transcripts.transcript_match import TOKEN, Names, accept_line, line_matches
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.utilities import LocalProtocolError as LocalWebSocketError
 
@@ -272,7 +272,9 @@ class Run:
 
     def _check_events(self) -> None:
         counts: dict[str, int] = {}
+        tokens = [value for name, value in self.names.items() if TOKEN.fullmatch(name)]
         for event in self.driver.events:
+            assert not any(token in repr(event) for token in tokens), f"a token is in {event!r}"
             counts[type(event).__name__] = counts.get(type(event).__name__, 0) + 1
             assert CANARY not in repr(event), f"a secret is in {event!r}"
         ended: set[object] = set()
@@ -302,7 +304,7 @@ class Run:
             asked = int(number.lstrip("#"))
             self.driver.answer(asked, self._cached(asked) if what == "cached" else _answer(what))
         elif who.startswith("client"):
-            self._client(who, rest, line.more)
+            self._client(who, rest, [TOKEN.sub(lambda name: self.names[name[0]], more) for more in line.more])
         elif who.startswith("up#"):
             self._up(who[3:], rest, line.more)
         else:

@@ -2,7 +2,8 @@
 
 JSON is compared as JSON. In an expected line some strings stand for more than themselves: ``<logId>`` (with a
 suffix, ``<logId:b>``) is a UUIDv7, the same one wherever the name stands; ``<text>`` any non-empty string,
-``<int>`` an integer, ``<any>`` anything. A key that ends in ``?`` may be missing, and a key ``...`` allows others.
+``<int>`` an integer, ``<any>`` anything; ``<token>`` (or ``<token:b>``) the token of a session, which may stand in what is
+done later. A key that ends in ``?`` may be missing, and a key ``...`` allows others.
 """
 
 import json
@@ -14,6 +15,7 @@ Names: TypeAlias = dict[str, str]
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\Z")
 _LOG_ID = re.compile(r"<logId(:\w+)?>\Z")
+TOKEN = re.compile(r"<token(:\w+)?>")
 
 
 def matches(expected: Json, actual: Json, names: Names) -> bool:
@@ -23,6 +25,8 @@ def matches(expected: Json, actual: Json, names: Names) -> bool:
             if not isinstance(actual, str) or not UUID7.match(actual):
                 return False
             return names.setdefault(expected, actual) == actual
+        if TOKEN.fullmatch(expected):
+            return isinstance(actual, str) and names.setdefault(expected, actual) == actual
         if expected == "<text>":
             return isinstance(actual, str) and actual != ""
         if expected == "<int>":

@@ -92,6 +92,11 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
             "server.metrics is on, and server.workers is not 1: each answer of /metrics tells of one worker, whose "
             "number is the label `worker`; [otel] tells of all of them"
         )
+    if (server.workers or 1) > 1 and config.timeouts.resume_s:
+        found.append(
+            "timeouts.resume_s is above 0, and server.workers is not 1: a session is resumed only by the worker that has "
+            "it, and most clients come to another one; they are refused with 401"
+        )
     counts = [name for name, gateway in config.gateways.items() if gateway.has_quotas]
     if counts and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
         found.append(f"store.url is {MEMORY}, so each worker counts the quotas of {', '.join(counts)} for itself")

@@ -33,8 +33,8 @@ _POLICY_VIOLATION: Final = 1008
 _NOT_GOOD: Final = "the resume token is unknown, used up, or not of this client; connect without it for a new session"
 _OF_ANOTHER: Final = (
     "the resume token is of another process: the gateway was started anew, or another of its workers has the session, "
-    "and a session is resumed only in the process that has it (workers = 1, or a front that keeps each client at one of "
-    "several); connect without the token for a new session"
+    "and a session is resumed only in the process that has it (workers = 1, or a front that keeps each client at one); "
+    "connect without the token for a new session"
 )
 
 

@@ -87,6 +87,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[server]\ntrusted_proxies = ['127.0.0.1']\npage = true", "see the page. Write server.page_token"),
     ("[server]\npage = false\nmetrics = true\nhosts = ['gw.test']", "server.metrics is on without a token"),
     ("[server]\nworkers = 2\nmetrics = true", "each answer of /metrics tells of one worker"),
+    ("[server]\nworkers = 2\n[timeouts]\nresume_s = 30", "a session is resumed only by the worker that has it"),
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
     ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask names admit, which is for a program'),
     ("[gateways.'a/b'.spend_limits]\nrules = [{ limitType = 'cost', limit = 1, window = 9 }]", 'gateways."a/b".custom_cost is on'),
