@@ -94,8 +94,8 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
         )
     if (server.workers or 1) > 1 and config.timeouts.resume_s:
         found.append(
-            "timeouts.resume_s is above 0, and server.workers is not 1: a session is resumed only by the worker that has "
-            "it, and most clients come to another one; they are refused with 401"
+            "timeouts.resume_s is above 0, and server.workers is not 1: a session is resumed only by the worker that "
+            "has it, and most clients come to another one; they are refused with 401"
         )
     counts = [name for name, gateway in config.gateways.items() if gateway.has_quotas]
     if counts and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
