@@ -30,6 +30,7 @@ def test_defaults_are_those_of_the_protocol() -> None:
 
 
 RANGES = {"head_bytes": (1024, 1 << 20), "head_fields": (16, 10_000), "steps_per_request": (1, 10_000)}
+RANGES["resume_bytes"] = (64 * 1024, 1 << 40)
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -42,7 +43,13 @@ def test_range_of_limits(name: str) -> None:
             Limits(**{name: value})
 
 
-@pytest.mark.parametrize("name", TIMEOUTS)
+def test_resuming_may_be_off() -> None:
+    assert Timeouts(resume_s=0).resume_s == 0
+    with pytest.raises(ValueError, match=r"timeouts\.resume_s is -1; allowed is 0"):
+        Timeouts(resume_s=-1)
+
+
+@pytest.mark.parametrize("name", [name for name in TIMEOUTS if name != "resume_s"])
 def test_range_of_timeouts(name: str) -> None:
     for value in (0.001, 86400.0 * 365):
         assert getattr(Timeouts(**{name: value}), name) == value

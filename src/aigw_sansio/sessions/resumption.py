@@ -32,9 +32,9 @@ from .planner import ClientInfo
 _POLICY_VIOLATION: Final = 1008
 _NOT_GOOD: Final = "the resume token is unknown, used up, or not of this client; connect without it for a new session"
 _OF_ANOTHER: Final = (
-    "the resume token is of another process: the gateway was started anew, or another of its workers has the session, "
-    "and a session is resumed only in the process that has it (workers = 1, or a front that keeps each client at one); "
-    "connect without the token for a new session"
+    "the resume token is of another process: the gateway was started anew, or another worker has the session, "
+    "and a session is resumed only in the process that has it (workers = 1, or a front that keeps each client at one). "
+    "Connect without the token for a new session"
 )
 
 

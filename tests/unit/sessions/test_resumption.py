@@ -385,7 +385,7 @@ def test_a_token_of_another_process_is_refused_and_the_text_says_what_helps() ->
         status, code, message = refusal(clients.again(token))
         assert (status, code) == (401, 2009)
         assert "workers = 1" in message
-        assert "connect without the token" in message
+        assert "Connect without the token" in message
 
 
 def test_two_different_wishes_are_refused() -> None:
