@@ -45,7 +45,7 @@ def test_range_of_limits(name: str) -> None:
 
 def test_resuming_may_be_off() -> None:
     assert Timeouts(resume_s=0).resume_s == 0
-    with pytest.raises(ValueError, match=r"timeouts\.resume_s is -1; allowed is 0"):
+    with pytest.raises(ValueError, match=r"timeouts\.resume_s is -1\.0; allowed is 0\.0 to"):
         Timeouts(resume_s=-1)
 
 
