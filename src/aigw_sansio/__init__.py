@@ -167,8 +167,10 @@ from .events import (
     ResponseFailed,
     ResponseFinished,
     ResponseStarted,
+    SessionDetached,
     SessionEnded,
     SessionOpened,
+    SessionResumed,
     TextDelta,
     ToolCallDelta,
     ToolCallStarted,
@@ -189,7 +191,6 @@ from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .providers.upgrade import UpgradeRequest, UpgradeTransform
 from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
-from .resume_events import SessionDetached, SessionResumed
 from .review import Passage, Released, Review, Stopped
 from .secret import HeaderFields, Secret
 from .wires.tunnel import Tunnel

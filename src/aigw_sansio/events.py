@@ -15,7 +15,6 @@ import msgspec
 
 from .faults import Fault, Side
 from .ids import ConnId, Payload, RecordFields
-from .resume_events import SessionDetached, SessionResumed
 
 # Provider events
 
@@ -28,8 +27,7 @@ class ResponseStarted(_ProviderEvent, frozen=True, tag="response.started"):
     """The provider's response began. ``id`` and ``model`` are the provider's own names, if it gave any.
 
     ``restarted``: the provider began again within one response, after an error of its own; tool calls whose arguments
-    are not complete are void.
-    """
+    are not complete are void."""
 
     id: str | None = None
     model: str | None = None
@@ -47,8 +45,7 @@ class ReasoningDelta(_ProviderEvent, frozen=True, tag="reasoning.delta"):
     """More of the model's reasoning.
 
     ``signature`` must be sent back verbatim with it (Anthropic ``signature``, Gemini ``thoughtSignature``, OpenAI
-    ``encrypted_content``); ``redacted`` is set if only an encrypted form came.
-    """
+    ``encrypted_content``); ``redacted`` is set if only an encrypted form came."""
 
     text: str
     choice: int = 0
@@ -65,8 +62,7 @@ class ToolCallStarted(_ProviderEvent, frozen=True, tag="tool_call.started"):
     ``kind``: a ``function`` waits for the client's result; so does a ``custom`` tool, but its input is free text, not
     JSON; a tool of the ``provider`` (web search, code execution) is run by the provider and needs no result; an
     ``approval`` asks whether the provider may run ``name`` with these arguments: it waits for a yes or no, and ``id``
-    names the question. ``signature`` must be sent back verbatim with the call (Gemini's ``thought_signature``).
-    """
+    names the question. ``signature`` must be sent back verbatim with the call (Gemini's ``thought_signature``)."""
 
     call: int
     id: str | None
@@ -87,8 +83,7 @@ class ToolCallDelta(_ProviderEvent, frozen=True, tag="tool_call.delta"):
 
 class AudioDelta(_ProviderEvent, frozen=True, tag="audio.delta"):
     """More audio: ``size`` decoded bytes of it. The event does not hold the bytes: the client gets them in the
-    provider's own chunk. ``transcript`` is the text that is spoken, if the provider sends it.
-    """
+    provider's own chunk. ``transcript`` is the text that is spoken, if the provider sends it."""
 
     size: int
     transcript: str | None = None
@@ -99,8 +94,7 @@ class ImageDelta(_ProviderEvent, frozen=True, tag="image.delta"):
     """An image, or a preview of one: ``size`` decoded bytes of it, 0 if it came as a URL.
 
     As with audio, the event does not hold the bytes. It is sent to clients like the others: the client protocol allows
-    new event types. ``media_type`` is the provider's own, if it gave one.
-    """
+    new event types. ``media_type`` is the provider's own, if it gave one."""
 
     size: int
     media_type: str | None = None
@@ -120,8 +114,7 @@ class Citation(_ProviderEvent, frozen=True, tag="citation"):
     ``start`` and ``end`` are the place in the text of the choice that it stands for, in characters. ``text`` is what is
     cited, in the words of the source or of the response. If the source is a document of the request, ``document`` is
     its number, and ``source_start`` and ``source_end`` are the place in it, counted in ``source_unit``. All places
-    count from 0, except that of a page, and none includes its end. ``None``: the provider does not tell.
-    """
+    count from 0, except that of a page, and none includes its end. ``None``: the provider does not tell."""
 
     url: str | None = None
     title: str | None = None
@@ -141,8 +134,7 @@ class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
     ``input_tokens`` counts all input, cached or not; the ``cache_*`` counts are parts of it. ``output_tokens`` counts
     all output, reasoning included. ``cache_read_input_audio_tokens`` is the audio in ``cache_read_input_tokens``.
     Providers that do not count in tokens have ``*_audio_s`` (seconds of audio) or ``*_characters``. ``None``: the
-    provider gave no count. ``quality`` is ``final`` if the provider counts no further.
-    """
+    provider gave no count. ``quality`` is ``final`` if the provider counts no further."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -181,8 +173,7 @@ class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
 
     ``kind`` is the provider's own class of error, if it names one (``overloaded_error``, ``rate_limit`` ...);
     ``error_class`` is what it means, in the same words for every provider. ``status`` is the HTTP status that the error
-    names in its text (400 to 599), ``retry_after_s`` the wait that it asks for.
-    """
+    names in its text (400 to 599), ``retry_after_s`` the wait that it asks for."""
 
     message: str
     kind: str | None = None
@@ -197,8 +188,7 @@ class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
     (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
 
     ``what`` describes it briefly (a type name, a list of keys) and quotes no content. ``unreadable``: it is no JSON, or
-    no known word either (a proxy's error text). ``opaque``: the whole format is unknown, so it may be content.
-    """
+    no known word either (a proxy's error text). ``opaque``: the whole format is unknown, so it may be content."""
 
     what: str
     unreadable: bool = False
@@ -222,8 +212,7 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
 
     ``provider``, ``log_id`` and ``key`` are set for a realtime session; its :class:`ProviderEventRead` events have the
     same ``log_id``. ``key`` says whose key went to the provider: the client's own, or the stored one. ``request_ids``
-    are the fields with which its provider names the upgrade (``*-request-id``, ``dg-*``).
-    """
+    are the fields with which its provider names the upgrade (``*-request-id``, ``dg-*``)."""
 
     session: int
     conn: ConnId
@@ -240,6 +229,27 @@ class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.
     resumable: bool = False  #: its client may come back on another connection
 
 
+class SessionDetached(msgspec.Struct, frozen=True, tag_field="type", tag="session.detached"):
+    """The connection of a session that can be resumed was lost; its exchanges run on. :class:`SessionResumed` or
+    :class:`SessionEnded` follows. ``unacknowledged``: messages that are kept for the client so far."""
+
+    session: int
+    conn: ConnId
+    reason: str
+    unacknowledged: int
+
+
+class SessionResumed(msgspec.Struct, frozen=True, tag_field="type", tag="session.resumed"):
+    """The client of a session came back on ``conn``. ``away_s``: how long there was no connection; 0 if the old one,
+    which is closed then, was not lost yet. ``again``: messages that are sent again, or for the first time."""
+
+    session: int
+    conn: ConnId
+    peer: str
+    away_s: float
+    again: int
+
+
 class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.ended"):
     """A client's WebSocket ended: the session end record, exactly one for each :class:`SessionOpened`.
 
@@ -250,8 +260,7 @@ class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.end
     numbers, and the record comes when no more can be delivered. ``usage`` is what its provider reported, if its
     messages are read (``Config.emit_provider_events`` or ``read_realtime``).
 
-    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if they are read.
-    """
+    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if they are read."""
 
     session: int
     by: Side
@@ -273,8 +282,7 @@ class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade
     """A request, for a WebSocket or for anything else, got an HTTP response instead of a session.
 
     ``request_ids`` are the fields with which a realtime provider that refused the upgrade names it (``*-request-id``,
-    ``dg-*``). ``address`` is the client's: its peer's, or what a trusted proxy says; of an IPv6 address the /64.
-    """
+    ``dg-*``). ``address`` is the client's: its peer's, or what a trusted proxy says; of an IPv6 address the /64."""
 
     conn: ConnId
     status: int

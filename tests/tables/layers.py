@@ -3,7 +3,7 @@
 #: The words that everything may use: values, tables, and small tools over them. They import nothing but each other.
 VOCABULARY = {
     "checks", "config", "effects", "errors", "events", "faults", "ids", "json_text", "origin", "prompt", "quota_rules", "quoting",
-    "resume_events", "review", "secret",
+    "review", "secret",
 }  # fmt: skip
 #: Which other packages each may import, beside the vocabulary. A module at the root is a package of its own.
 MAY_IMPORT: dict[str, set[str]] = {

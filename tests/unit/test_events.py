@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aigw_sansio import events as e
-from aigw_sansio import resume_events
 from aigw_sansio.faults import Fault, FaultKind, Side
 
 PROVIDER_EVENTS: tuple[type[msgspec.Struct], ...] = get_args(e.ProviderEvent)
@@ -66,9 +65,7 @@ def test_every_event_of_the_module_belongs_to_one_family() -> None:
     defined = {
         value
         for value in vars(e).values()
-        if isinstance(value, type)
-        and value.__module__ in (e.__name__, resume_events.__name__)
-        and not value.__name__.startswith("_")
+        if isinstance(value, type) and value.__module__ == e.__name__ and not value.__name__.startswith("_")
     }
     assert defined == set(ALL)
     assert len(ALL) == len(set(ALL))

@@ -20,10 +20,9 @@ from ..downstream.resumable import Link, ResumableChannel
 from ..downstream.resume_ports import SessionOwner
 from ..downstream.resume_tokens import ResumeTokens
 from ..engine.services import Services
-from ..events import SessionMode
+from ..events import SessionDetached, SessionMode, SessionResumed
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
-from ..resume_events import SessionDetached, SessionResumed
 from ..secret import Secret
 from .client_limits import ClientLimits
 from .clients import Clients
