@@ -62,7 +62,7 @@ class Bound(NamedTuple):
 
 def bound_to(mode: SessionMode, client: ClientInfo) -> Bound:
     """To whom the tokens of a session of ``client`` are bound."""
-    return Bound(mode, client.name, client.principal, client.token)
+    return Bound(mode=mode, gateway=client.name, principal=client.principal, token=client.token)
 
 
 class _Arrival(NamedTuple):
@@ -134,7 +134,9 @@ class ResumableSession:
             self._token = self._next_token  # it has read the message with it
         self._next_token = self._all.tokens.make(session.session_id)
         link = self.channel.attach_next(way.open, self._next_token, now)
-        self._arrival = _Arrival(way, link, client.conn, client.peer, limits, self._next_token)
+        self._arrival = _Arrival(
+            way=way, link=link, conn=client.conn, peer=client.peer, limits=limits, token=self._next_token
+        )
         self._all.census.joined(way.pipe, link)
         return link
 
