@@ -94,7 +94,8 @@ def provider_error(status: int, body: bytes) -> JsonObject:
         told["type"] = kind = type_of(status)
     if type(code) is not str or not code:
         read_code = read.get("code")
-        told["code"] = read_code if type(read_code) is str and read_code else kind
+        # libraries try again after an error of the server that has no code, and what checks types wants one elsewhere
+        told["code"] = read_code or (None if kind == SERVER_ERROR else kind)
     message = told.get("message")
     if type(message) is not str or not message:
         told["message"] = read["message"]
