@@ -51,6 +51,7 @@ def parse(data: bytes) -> object:
         value: object = _decode(data)
         return value
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        data = bytes(data)  # a member of an object may be a ``msgspec.Raw``, which is none
         if is_done(data):  # each stream of many formats ends with it: it is none of what is mended here
             return BROKEN
         mended = _without_halves(data)

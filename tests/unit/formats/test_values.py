@@ -183,6 +183,7 @@ def test_a_shape_is_named_without_its_content(value: object, said: str) -> None:
     [
         (b'{"a": 1.50 ,"b":{"c":[]}}', {"a": b"1.50", "b": b'{"c":[]}'}),
         (b'{"a":"\\ud83d"}', {"a": b'"?"'}),
+        (b'{"a":1e999}', {"a": b"1e999"}),
         (b"[1]", None),
         (b"{", None),
         (b"", None),
@@ -191,3 +192,9 @@ def test_a_shape_is_named_without_its_content(value: object, said: str) -> None:
 def test_members_keep_their_text(data: bytes, members: dict[str, bytes] | None) -> None:
     found = raw_members(data)
     assert (None if found is None else {name: bytes(text) for name, text in found.items()}) == members
+
+
+def test_a_member_that_no_value_can_hold_is_broken() -> None:
+    found = raw_members(b'{"a":1e999,"b":2}')
+    assert found is not None
+    assert (parse(found["a"]), parse(found["b"])) == (BROKEN, 2)

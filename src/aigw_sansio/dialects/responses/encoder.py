@@ -20,7 +20,7 @@ from ...exchanges.response import ProviderResponse
 from ...faults import Fault
 from ...formats.answers.errors import NO_FINISH
 from ...formats.classify import worth_reading
-from ...formats.values import JsonObject, parse, raw_members
+from ...formats.values import JsonObject, obj, parse, raw_members
 from ...json_text import valid_json
 from ..base import Listener
 from ..head_fields import shown_headers
@@ -179,7 +179,7 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
         if type(kind) is not str or kind in _ERRORS or (not kind.startswith("response.") and "type" not in members):
             if failed is not None:
                 self._failed = failed
-                self._said = {name: parse(value) for name, value in members.items()}
+                self._said = obj(parse(chunk.data))
             return []
         return told.event(kind, members) if kind else []
 

@@ -86,9 +86,10 @@ class ResponseObject:
         self._needed = dict(_NEEDED)
         self._needed["created_at"] = (msgspec.Raw(b"%d" % created), b"123456789")
         for name in REPEATED:
-            given = request.get(name)
-            if given is None:
+            written = request.get(name)
+            if written is None:
                 continue
+            given = written.copy()  # else it would keep the whole message of the client
             if name not in _NEEDED:
                 self._needed[name] = (_whole(name, given), b"")
             elif begins(given) in _NEEDED[name][1]:
@@ -109,7 +110,7 @@ class ResponseObject:
         self._named = True
         for name in ("model", "created_at"):
             if name in given:
-                self._seen[name] = given[name]
+                self._seen[name] = given[name].copy()
         filled: Members = {**self._seen, **given, "id": msgspec.Raw(encode(self.id))}
         for name, (default, first) in self._needed.items():
             value = filled.get(name)

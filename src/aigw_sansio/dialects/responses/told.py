@@ -93,7 +93,7 @@ class ToldResponse:
         """What was made since :meth:`keep` is thrown away."""
         self.lines.number, self._stage = self._base
         self._forget_items()
-        self._lost = False
+        self._lost, self.outcome = False, None
         if self._stage == 0:
             self.response.restart()
 

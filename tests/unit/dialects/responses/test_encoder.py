@@ -301,6 +301,15 @@ def test_an_error_before_the_first_content_throws_away_what_was_made() -> None:
     assert again["id"] == "resp_p"
 
 
+def test_an_end_that_was_not_sent_is_thrown_away() -> None:
+    made = encoder()
+    made.attempt(0)
+    made.chunk(stream(), event("completed", response={**RESPONSE, "output": []}), [])
+    assert made.outcome is not None
+    response = one_response(read(told(made, TURN)))
+    assert response["output"] == [MESSAGE]
+
+
 def test_another_attempt_begins_anew() -> None:
     made = encoder()
     response = stream()
@@ -534,6 +543,21 @@ def test_who_listens_hears_everything_and_the_client_sees_the_same() -> None:
     assert [event for event in heard if type(event) is TextDelta] == [TextDelta("Hi "), TextDelta("you")]
     made.texts([], [TextDelta("more")])
     assert heard[-1] == TextDelta("more")
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"9" * 400, b"1e300"])
+def test_numbers_that_no_value_can_hold_break_nothing(number: bytes) -> None:
+    places = [
+        b'{"created_at":%b}', b'{"usage":{"input_tokens":%b}}', b'{"error":{"code":%b}}', b'{"text":{"a":%b}}',
+        b'{"reasoning":{"a":%b}}', b'{"output":[{"a":%b}]}', b'{"id":%b}', b'{"status":%b}',
+    ]  # fmt: skip
+    for place in places:
+        end = Chunk(b'{"type":"response.done","sequence_number":1,"response":%b}' % (place % number))
+        assert kinds(told(encoder(), [*BEGUN, delta("x"), end]))[-1].startswith("response.")
+        assert kinds(told_whole(encoder(), (place % number)[:-1] + b',"output":[]}'))
+    error = Chunk(b'{"type":"error","code":"c","message":"m","param":%b}' % number)
+    assert kinds(told(encoder(), [*BEGUN, delta("x"), error]))[-1] == "response.failed"
+    assert kinds(told_whole(encoder(), b'{"error":{"code":%b,"message":"m"}}' % number, status=400)) == ["error"]
 
 
 # -- any input --------------------------------------------------------------------------------------------------------
