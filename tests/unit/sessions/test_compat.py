@@ -181,6 +181,7 @@ def test_no_more_notes_are_told_than_a_message_can_hold() -> None:
         (step(body=b"\xff"), "request.query is no JSON object"),
         (step({"messages": []}), "request.query.model"),
         (step({"model": 7}), "request.query.model"),
+        (step(raw=b'{"model":1e999}'), "request.query.model"),
     ],
 )
 def test_a_step_that_cannot_be_read_is_refused_by_field(one: Step, said: str) -> None:
