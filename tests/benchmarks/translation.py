@@ -131,7 +131,7 @@ def translation(body: JsonObject, source: str, target: str, model: str, *, text:
         return found
 
     def of_text() -> bytes:
-        found = translate_request(decode(given), source=source, target=target, model=model)
+        found = translate_request(given, source=source, target=target, model=model)
         assert not isinstance(found, Refused), (source, target)
         return encode(found.request.body)
 

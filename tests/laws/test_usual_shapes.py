@@ -162,6 +162,8 @@ def test_a_plain_conversation_is_translated_as_any_other(source: str, data: st.D
         plain = translate_request(body, source=source, target=target, model=model)
         with nothing_plain():
             general = translate_request(body, source=source, target=target, model=model)
+        text = translate_request(msgspec.json.encode(body), source=source, target=target, model=model)
+        assert told(text) == told(general), target
         event(f"plain: {isinstance(plain, Translated) and plain._plain is not None}")
         assert told(plain) == told(general), target
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from .plain.conversation import Answered, Asked, Call, Item, Parsed, Plain, Result, plain_of
-from .plain.messages import AnthropicBody, FromAssistant, FromUser, ResultBlock, TextBlock, UseBlock
+from .plain.messages import UNREADABLE, AnthropicBody, FromAssistant, FromUser, ResultBlock, TextBlock, UseBlock
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -18,8 +18,16 @@ _encode: Final = msgspec.json.Encoder().encode
 def read_plain(messages: object) -> Plain | None:
     """The conversation in ``messages``, if it is plain."""
     try:
-        items = _items(msgspec.convert({"messages": messages}, AnthropicBody).messages)
-    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+        return plain_of_messages(msgspec.convert({"messages": messages}, AnthropicBody).messages)
+    except UNREADABLE:
+        return None
+
+
+def plain_of_messages(messages: Sequence[FromUser | FromAssistant]) -> Plain | None:
+    """The same, for messages that are read as values."""
+    try:
+        items = _items(messages)
+    except (*UNREADABLE, TypeError):  # arguments that cannot be written
         return None
     return None if items is None else plain_of(items)
 

@@ -28,7 +28,7 @@ from ..prompt import (
 from .alternating import check_pairs
 from .anthropic_betas import needed_betas
 from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
-from .anthropic_plain import read_plain
+from .anthropic_plain import plain_of_messages, read_plain
 from .anthropic_read import read_cache, read_system, read_turns
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
 from .anthropic_tools import plan_tools
@@ -48,6 +48,7 @@ from .client_values import (
     without,
 )
 from .plain.conversation import Plain, ReadPlain
+from .plain.messages import ANTHROPIC_SETTINGS, AnthropicText, decoded, settings_of
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
@@ -55,6 +56,7 @@ from .usual import Looked, look_at
 from .values import arr, obj, text
 
 VERSION: Final = "2023-06-01"
+_decoder: Final = msgspec.json.Decoder(AnthropicText)
 _VERTEX_VERSION: Final = "vertex-2023-10-16"
 _BEDROCK_VERSION: Final = "bedrock-2023-05-31"
 _BETAS: Final = "anthropic_beta"
@@ -108,7 +110,18 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
 def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
     """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
     it."""
-    plain = read_plain(body.get("messages"))
+    return _read_around(body, read_plain(body.get("messages")))
+
+
+def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
+    found = decoded(_decoder, text)
+    if found is None:
+        return None
+    return _read_around(settings_of(found, ANTHROPIC_SETTINGS), plain_of_messages(found.messages))
+
+
+def _read_around(body: JsonObject, plain: Plain | None) -> ReadPlain | Refused | None:
     if plain is None:
         return None
     try:

@@ -4,7 +4,7 @@ Data only. Losses go to the list of notes that they are given.
 """
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..prompt import JsonObject, Prompt
 from .plain.conversation import Plain, ReadPlain
@@ -14,6 +14,16 @@ from .translation import Note, Refused, WireRequest
 ReadRequest: TypeAlias = Callable[[JsonObject, list[Note]], Prompt | Refused]
 #: Likewise, if the conversation is plain; else ``None``, and nothing is noted.
 ReadPlainRequest: TypeAlias = Callable[[JsonObject, list[Note]], ReadPlain | Refused | None]
+#: Likewise, from the JSON of the body.
+ReadPlainText: TypeAlias = Callable[[bytes, list[Note]], ReadPlain | Refused | None]
+
+
+class ReadFunctions(NamedTuple):
+    """What reads one format."""
+
+    whole: ReadRequest
+    plain: ReadPlainRequest
+    text: ReadPlainText
 
 
 class WriteRequest(Protocol):

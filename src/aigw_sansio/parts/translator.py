@@ -38,7 +38,7 @@ class Translator(Protocol):
     def translate_request(
         self, body: object, *, source: str, target: str, model: str | None = None
     ) -> TranslatedRequest | Refused:
-        """The client's ``body`` for a provider that speaks ``target``."""
+        """The client's ``body``, which may be JSON as ``bytes``, for a provider that speaks ``target``."""
 
     def read_request(self, body: object, source: str) -> "tuple[Prompt, tuple[Note, ...]] | Refused":
         """The client's ``body`` as a prompt."""

@@ -120,15 +120,15 @@ def translate_step(
         detail = f"{target.provider} does not speak {client_format}, and {_NO_TRANSLATOR}"
         return Fault(FaultKind.NOT_CONFIGURED, Side.GATEWAY, detail)
     notes: tuple[Note, ...] = ()
-    try:
-        value = _decode(text)
-    except _NOT_WRITABLE:
-        value = parse(text)
-        notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
-    done = translator.translate_request(value, source=client_format, target=target.format, model=target.model)
+    done = translator.translate_request(text, source=client_format, target=target.format, model=target.model)
     if not isinstance(done, Refused):
         prompt, written = done.settings, _Written(done.request, done.notes)
-    else:  # either it cannot be read, or it can be written once media are fetched
+    else:  # it is no strict JSON, it cannot be read, or it can be written once media are fetched
+        try:
+            value = _decode(text)
+        except _NOT_WRITABLE:
+            value = parse(text)
+            notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
         read = translator.read_request(value, client_format)
         if isinstance(read, Refused):
             return refuse(f"request.query.{read.field}:", read.why)

@@ -4,12 +4,17 @@ Decides: the order of the steps: read, set the model, write; that a request with
 conversation goes from reader to writer without turns, if the writer can tell it so. Must not know: any format.
 """
 
+from typing import Final
+
 import msgspec
 
 from ..formats.plain.conversation import NotPlain, Plain
+from ..formats.plain.messages import UNREADABLE
 from ..formats.translation import Note, Refused, WireRequest
 from ..prompt import JsonObject, Prompt
 from .registry import find_format, find_reader
+
+_decode: Final = msgspec.json.Decoder().decode
 
 
 class Translated(msgspec.Struct, frozen=True):
@@ -39,7 +44,8 @@ def translate_request(
 ) -> Translated | Refused:
     """The client's ``body``, which is in the format ``source``, as a request to a provider that speaks ``target``.
 
-    ``body`` is a JSON value and is not changed; the result shares parts of it. ``model`` and ``stream`` replace what
+    ``body`` is a JSON value, or JSON itself as ``bytes``, which costs less than to read it first. A value is not
+    changed; the result shares parts of it. ``model`` and ``stream`` replace what
     the client said. Next, send ``request``, and give ``settings`` to whoever translates the response. Raises
     :class:`~aigw_sansio.errors.LocalProtocolError` if one of the formats is unknown.
     """
@@ -69,7 +75,8 @@ def translate_request(
 
 
 def read_request(body: object, source: str) -> tuple[Prompt, tuple[Note, ...]] | Refused:
-    """What the client's ``body`` asks, and what of it was lost. Next, :func:`write_request`."""
+    """What the client's ``body``, a JSON value or JSON as ``bytes``, asks, and what of it was lost. Next,
+    :func:`write_request`."""
     notes: list[Note] = []
     read = _read(body, source, notes)
     return read if isinstance(read, Refused) else (_whole(*read), tuple(notes))
@@ -83,14 +90,22 @@ def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note,
 
 
 def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain | None] | Refused:
-    read, read_plain = find_reader(source)
+    read = find_reader(source)
+    if type(body) is bytes:
+        found = read.text(body, notes)
+        if found is not None:
+            return found
+        try:
+            body = _decode(body)
+        except UNREADABLE:
+            return Refused("body", "It must be JSON, RFC 8259.")
     if type(body) is not dict:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
-    found = read_plain(members, notes)
+    found = read.plain(members, notes)
     if found is not None:
         return found
-    prompt = read(members, notes)
+    prompt = read.whole(members, notes)
     if isinstance(prompt, Refused):
         return prompt
     if not prompt.turns and _says_nothing(prompt):

@@ -4,13 +4,13 @@ Decides: which messages they are. Must not know: the rest of the request, and me
 (:mod:`.chat_messages`, :mod:`.chat_history`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from ...prompt import JsonObject, Text
 from ..plain.conversation import Answered, Asked, Call, NotPlain, Plain, Result, plain_of
-from ..plain.messages import ChatBody, Developer, System
+from ..plain.messages import UNREADABLE, ChatBody, Developer, System
 from ..request_tools import NameMap
 from .chat_messages import SIGNED
 from .like import Quirks
@@ -19,9 +19,13 @@ from .like import Quirks
 def read_plain(messages: object) -> tuple[list[Text], Plain] | None:
     """The instructions in front, and the conversation in ``messages``, if it is plain."""
     try:
-        items = msgspec.convert({"messages": messages}, ChatBody).messages
-    except (msgspec.ValidationError, RecursionError):
+        return plain_of_messages(msgspec.convert({"messages": messages}, ChatBody).messages)
+    except UNREADABLE:
         return None
+
+
+def plain_of_messages(items: Sequence[object]) -> tuple[list[Text], Plain] | None:
+    """The same, for messages that are read as values."""
     instructions: list[Text] = []
     for item in items:
         if type(item) is not System and type(item) is not Developer:

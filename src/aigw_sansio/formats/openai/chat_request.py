@@ -10,6 +10,8 @@ Source: OpenAI API reference, Chat Completions. Read too are the members of look
 from collections.abc import Sequence
 from typing import Final, TypedDict
 
+import msgspec
+
 from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import (
     as_number,
@@ -22,16 +24,18 @@ from ..client_values import (
     get_text,
 )
 from ..plain.conversation import Plain, ReadPlain
+from ..plain.messages import CHAT_SETTINGS, ChatText, decoded, settings_of
 from ..refusing import RequestRefused, refusal
 from ..request_tools import dropped
 from ..translation import Note, Refused, WireRequest
 from .chat_messages import MessageReader
-from .chat_plain import read_plain
+from .chat_plain import plain_of_messages, read_plain
 from .chat_tools import read_choice, read_tools
 from .chat_write import write_like
 from .quirks import OPENAI
 from .reasoning_settings import read_settings
 
+_decoder: Final = msgspec.json.Decoder(ChatText)
 _READ: Final = frozenset(
     {
         "messages", "model", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs",
@@ -59,7 +63,20 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
 def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
     """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
     it."""
-    plain = read_plain(body.get("messages"))
+    return _read_around(body, notes, read_plain(body.get("messages")))
+
+
+def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
+    found = decoded(_decoder, text)
+    if found is None:
+        return None
+    return _read_around(settings_of(found, CHAT_SETTINGS), notes, plain_of_messages(found.messages))
+
+
+def _read_around(
+    body: JsonObject, notes: list[Note], plain: tuple[Sequence[Text], Plain] | None
+) -> ReadPlain | Refused | None:
     if plain is None:
         return None
     try:

@@ -10,16 +10,21 @@ import msgspec
 
 from ...prompt import JsonObject
 from ..plain.conversation import Answered, Asked, Call, Function, Item, NotPlain, Plain, Result, plain_of
-from ..plain.messages import InputItem, OneText, ResponsesBody
+from ..plain.messages import UNREADABLE, InputItem, OneText, ResponsesBody
 from ..request_tools import RESPONSES_IDS, NameMap
 
 
 def read_plain(given: object) -> Plain | None:
     """The conversation in ``input``, if it is plain."""
     try:
-        items = _items(msgspec.convert({"input": given}, ResponsesBody).input)
-    except (msgspec.ValidationError, RecursionError):
+        return plain_of_items(msgspec.convert({"input": given}, ResponsesBody).input)
+    except UNREADABLE:
         return None
+
+
+def plain_of_items(given: Sequence[InputItem]) -> Plain | None:
+    """The same, for items that are read as values."""
+    items = _items(given)
     return None if items is None else plain_of(items)
 
 

@@ -17,12 +17,13 @@ import msgspec
 from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import get_flag, get_integer, get_number, get_text
 from ..plain.conversation import Plain, ReadPlain
+from ..plain.messages import RESPONSES_SETTINGS, ResponsesText, decoded, settings_of
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
 from ..usual import Looked, look_at
 from .models import takes_cache_marks
-from .responses_plain import read_plain
+from .responses_plain import plain_of_items, read_plain
 from .responses_read import read_input
 from .responses_settings import (
     ENCRYPTED,
@@ -43,6 +44,7 @@ from .responses_tools import name_map, read_choice, read_tools, write_choice, wr
 from .responses_write import ItemWriter
 
 _TARGET: Final = "OpenAI Responses"
+_decoder: Final = msgspec.json.Decoder(ResponsesText)
 #: Members that are read into fields of the prompt.
 _KNOWN: Final = frozenset(
     {
@@ -80,7 +82,16 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
 def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
     """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
     it."""
-    plain = read_plain(body.get("input"))
+    return _read_around(body, read_plain(body.get("input")))
+
+
+def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
+    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
+    found = decoded(_decoder, text)
+    return None if found is None else _read_around(settings_of(found, RESPONSES_SETTINGS), plain_of_items(found.input))
+
+
+def _read_around(body: JsonObject, plain: Plain | None) -> ReadPlain | Refused | None:
     if plain is None:
         return None
     try:

@@ -1,15 +1,55 @@
 """The messages of plain conversations as each client's format writes them, for ``msgspec`` to read them as values.
 
-Data only. A message that holds anything else is none of these, and then the conversation is not plain. What is here is
-read in C, without a look at each member. Chat Completions write items as they are (:mod:`.conversation`).
+Decides: what they hold. A message that holds anything else is none of these, and then the conversation is not plain.
+What is here is read in C, from JSON or from its values, without a look at each member. Chat Completions write items as
+they are (:mod:`.conversation`). Must not know: what a conversation means, or the settings around it.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from ...prompt import JsonObject
 from .conversation import Answered, Asked, Result, Said
+
+_Body = TypeVar("_Body", bound=msgspec.Struct)
+#: What reading JSON may raise.
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+
+
+class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of the requests as JSON. Others than these have members beside their conversation that few have: these are
+    read as values first."""
+
+    model: Any = UNSET
+    stream: Any = UNSET
+    temperature: Any = UNSET
+    tool_choice: Any = UNSET
+    tools: Any = UNSET
+    top_p: Any = UNSET
+
+
+def decoded(decoder: msgspec.json.Decoder[_Body], text: bytes) -> _Body | None:
+    """The request that ``text`` is, with a plain conversation, if it has none but usual members."""
+    try:
+        return decoder.decode(text)
+    except UNREADABLE:
+        return None
+
+
+def settings_of(found: msgspec.Struct, names: tuple[str, ...]) -> JsonObject:
+    """The members ``names`` of a request that was :func:`decoded`, as far as it has them."""
+    settings: JsonObject = {}
+    for name in names:
+        value = getattr(found, name)
+        if value is not UNSET:
+            settings[name] = value
+    return settings
+
+
+def _settings(kind: type[_Text], conversation: str) -> tuple[str, ...]:
+    return tuple(name for name in kind.__struct_fields__ if name != conversation)
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -36,6 +76,22 @@ class ChatBody(msgspec.Struct, frozen=True):
 
     messages: list[System | Developer | Asked | Answered | Result]
 
+
+class ChatText(_Text, frozen=True, kw_only=True):
+    """A request of Chat Completions as JSON."""
+
+    messages: list[System | Developer | Asked | Answered | Result]
+    max_completion_tokens: Any = UNSET
+    max_tokens: Any = UNSET
+    parallel_tool_calls: Any = UNSET
+    reasoning_effort: Any = UNSET
+    response_format: Any = UNSET
+    stop: Any = UNSET
+    stream_options: Any = UNSET
+    user: Any = UNSET
+
+
+CHAT_SETTINGS: Final = _settings(ChatText, "messages")
 
 # -- Anthropic Messages -----------------------------------------------------------------------------------------------
 
@@ -80,6 +136,20 @@ class AnthropicBody(msgspec.Struct, frozen=True):
     messages: list[FromUser | FromAssistant]
 
 
+class AnthropicText(_Text, frozen=True, kw_only=True):
+    """A request of Anthropic Messages as JSON."""
+
+    messages: list[FromUser | FromAssistant]
+    max_tokens: Any = UNSET
+    metadata: Any = UNSET
+    stop_sequences: Any = UNSET
+    system: Any = UNSET
+    thinking: Any = UNSET
+    top_k: Any = UNSET
+
+
+ANTHROPIC_SETTINGS: Final = _settings(AnthropicText, "messages")
+
 # -- OpenAI Responses -------------------------------------------------------------------------------------------------
 
 
@@ -109,3 +179,19 @@ class ResponsesBody(msgspec.Struct, frozen=True):
     """A request of OpenAI Responses, but for its settings."""
 
     input: list[InputItem]
+
+
+class ResponsesText(_Text, frozen=True, kw_only=True):
+    """A request of OpenAI Responses as JSON."""
+
+    input: list[InputItem]
+    include: Any = UNSET
+    instructions: Any = UNSET
+    max_output_tokens: Any = UNSET
+    parallel_tool_calls: Any = UNSET
+    reasoning: Any = UNSET
+    store: Any = UNSET
+    text: Any = UNSET
+
+
+RESPONSES_SETTINGS: Final = _settings(ResponsesText, "input")
