@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import msgspec
 import pytest
+from tests.rigs.asked import request
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.formats.registry import FORMATS
@@ -54,6 +56,41 @@ def test_model_and_stream_replace_what_the_client_said() -> None:
     assert (result.request.body["model"], result.request.body["stream"]) == ("m-2", True)
     assert (result.prompt.model, result.prompt.stream) == ("m-2", True)
     assert BODY["model"] == "gpt-4.1"
+
+
+@pytest.mark.parametrize("source", CLIENT_FORMATS)
+@pytest.mark.parametrize("more", [{}, {"nobody_knows": 1}])
+def test_json_is_read_as_its_value_is(source: str, more: dict[str, object]) -> None:
+    body = {**request(source, 1024), **more}
+    text = msgspec.json.encode(body)
+    for target in REQUEST_FORMATS:
+        of_text = translate_request(text, source=source, target=target, model="m")
+        of_value = translate_request(body, source=source, target=target, model="m")
+        if isinstance(of_text, Refused):  # Perplexity takes no tools
+            assert of_text == of_value
+            continue
+        assert isinstance(of_value, Translated)
+        assert (of_text.request, of_text.notes) == (of_value.request, of_value.notes)
+        assert (of_text.prompt, of_text.settings) == (of_value.prompt, of_value.settings)
+        assert of_text.prompt.turns
+        assert msgspec.structs.replace(of_text.settings, turns=of_text.prompt.turns) == of_text.prompt
+    assert read_request(text, source) == read_request(body, source)
+
+
+@pytest.mark.parametrize("source", CLIENT_FORMATS)
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 5000, b'{"messages":[]', b"[]", b'"x"', b"1"])
+def test_what_is_no_json_object_is_refused(source: str, text: bytes) -> None:
+    result = translate_request(text, source=source, target="gemini")
+    assert isinstance(result, Refused)
+    assert result.field == "body"
+
+
+def test_a_setting_that_cannot_be_read_refuses_a_plain_conversation() -> None:
+    for source in CLIENT_FORMATS:
+        body = {**request(source, 1024), "temperature": "hot"}
+        refused = Refused("temperature", "It must be a number.")
+        assert translate_request(body, source=source, target="gemini") == refused
+        assert translate_request(msgspec.json.encode(body), source=source, target="gemini") == refused
 
 
 def test_a_refusal_is_a_value() -> None:
