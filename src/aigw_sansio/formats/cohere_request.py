@@ -214,12 +214,14 @@ class _Writer:
         if not functions:
             return
         body["tools"] = [_tool(tool) for tool, _ in functions]
-        if all(tool.strict and tool.parameters and tool.parameters.get("properties") for tool, _ in functions):
+        strict = [field for tool, field in functions if tool.strict]
+        if len(strict) == len(functions) and all(
+            tool.parameters and tool.parameters.get("properties") for tool, _ in functions
+        ):
             body["strict_tools"] = True
         else:
-            for tool, field in functions:
-                if tool.strict:
-                    dropped(notes, f"{field}.strict", "Cohere holds either all tools to their schemas or none.")
+            for field in strict:
+                dropped(notes, f"{field}.strict", "Cohere holds either all tools to their schemas or none.")
         if mode != "auto":
             body["tool_choice"] = mode.upper()
 

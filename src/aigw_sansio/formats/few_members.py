@@ -30,10 +30,10 @@ from .usual import Looked
 def functions_of(tools: Sequence[Tool], prompt: Prompt, notes: list[Note]) -> list[tuple[FunctionTool, str]]:
     """``tools``, which are some of those of ``prompt``, as functions, each with its place in the request. Refused: a
     tool that its vendor runs."""
-    places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
+    places = {} if tools is prompt.tools else {id(tool): at for at, tool in enumerate(prompt.tools)}
     found: list[tuple[FunctionTool, str]] = []
-    for tool in tools:
-        field = places[id(tool)]
+    for number, tool in enumerate(tools):
+        field = f"tools[{places.get(id(tool), number)}]"
         if isinstance(tool, NativeTool):
             raise refusal(field, "Only the vendor that made it can run it.")
         found.append((as_function(tool, notes, field) if isinstance(tool, CustomTool) else tool, field))

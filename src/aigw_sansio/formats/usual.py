@@ -9,7 +9,7 @@ of which there are mostly none. The general way of each writer writes usual turn
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from ..prompt import Part, Text, ToolCall, ToolCallResponse, Turn
 
@@ -29,7 +29,10 @@ class Looked(NamedTuple):
 
 
 def look_at(turns: Sequence[Turn]) -> Looked:
-    """What is usual of ``turns``. An instruction between them is not, nor is a turn that says nothing."""
+    """What is usual of ``turns``. An instruction between them is not, nor is a turn that says nothing. Do not change
+    the result."""
+    if not turns:
+        return _NO_TURNS
     shapes: list[Shape | None] = []
     unusual: list[tuple[int, Turn]] = []
     for at, turn in enumerate(turns):
@@ -50,6 +53,9 @@ def look_at(turns: Sequence[Turn]) -> Looked:
             shapes.append(None)
             unusual.append((at, turn))
     return Looked(shapes, unusual)
+
+
+_NO_TURNS: Final = Looked([], [])
 
 
 def _calls(parts: Sequence[Part]) -> Calls | None:

@@ -178,8 +178,11 @@ def _read_seldom(body: JsonObject, notes: list[Note], extra: JsonObject) -> _Sel
     )
 
 
+_STR: Final[set[type]] = {str}
+
+
 def _texts(values: list[object], field: str) -> tuple[str, ...]:
-    if all(type(value) is str for value in values):
+    if {*map(type, values)} <= _STR:
         return tuple(values)  # type: ignore[arg-type]  # just seen
     return tuple(as_text(value, f"{field}[{number}]") for number, value in enumerate(values))
 
@@ -193,8 +196,10 @@ def _read_limit(body: JsonObject, notes: list[Note]) -> int | None:
 
 def _read_stop(body: JsonObject) -> tuple[str, ...]:
     told = body.get("stop")
+    if told is None:
+        return ()
     stops = (told,) if type(told) is str else _texts(get_array(body, "stop"), "stop")
-    return tuple(stop for stop in stops if stop)
+    return stops if all(stops) else tuple(stop for stop in stops if stop)
 
 
 def _read_bias(body: JsonObject) -> dict[str, float] | None:
