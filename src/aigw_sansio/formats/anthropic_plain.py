@@ -40,13 +40,16 @@ def _items(messages: Sequence[FromUser | FromAssistant]) -> list[Item] | None:
         if type(message) is FromUser:
             if type(content) is str:
                 items.append(Asked(content))
-            elif len(content) == 1 and type(first := content[0]) is TextBlock:
+            elif type(first := content[0]) is TextBlock and len(content) == 1:
                 items.append(Asked(first.text))
             elif len(content) != called or not _put_results(content, items):
                 return None
             called = 0
         elif type(content) is str:
             items.append(Answered(content))
+            called = 0
+        elif type(first := content[0]) is TextBlock and len(content) == 1:
+            items.append(Answered(first.text))
             called = 0
         else:
             answered = _answered(content)

@@ -227,21 +227,27 @@ class _Writer:
 
     def put_settings(self, body: JsonObject) -> None:
         prompt, notes = self.prompt, self.notes
-        stops = clamp_list(notes, "stop_sequences", prompt.stop_sequences, _MOST_STOPS, _TARGET)
-        settings: dict[str, object] = {
-            "max_tokens": prompt.max_tokens,
-            "temperature": clamp(notes, "temperature", prompt.temperature, 0, 1, _TARGET),
-            "p": clamp(notes, "top_p", prompt.top_p, 0.01, 0.99, _TARGET),
-            "k": clamp(notes, "top_k", prompt.top_k, 0, 500, _TARGET),
-            "stop_sequences": list(stops) or None,
-            "seed": prompt.seed,
-            "presence_penalty": clamp(notes, "presence_penalty", prompt.presence_penalty, 0, 1, _TARGET),
-            "frequency_penalty": clamp(notes, "frequency_penalty", prompt.frequency_penalty, 0, 1, _TARGET),
-            "logprobs": None if prompt.logprobs is None else True,
-        }
-        if prompt.logprobs:
-            clamped(notes, "logprobs", "Cohere tells the log probability of each token, and of no alternative.")
-        body.update({name: value for name, value in settings.items() if value is not None})
+        if prompt.max_tokens is not None:
+            body["max_tokens"] = prompt.max_tokens
+        for name, field, value, low, high in (
+            ("temperature", "temperature", prompt.temperature, 0, 1),
+            ("p", "top_p", prompt.top_p, 0.01, 0.99),
+            ("k", "top_k", prompt.top_k, 0, 500),
+            ("presence_penalty", "presence_penalty", prompt.presence_penalty, 0, 1),
+            ("frequency_penalty", "frequency_penalty", prompt.frequency_penalty, 0, 1),
+        ):
+            if value is not None:
+                body[name] = clamp(notes, field, value, low, high, _TARGET)
+        if prompt.stop_sequences:
+            body["stop_sequences"] = list(
+                clamp_list(notes, "stop_sequences", prompt.stop_sequences, _MOST_STOPS, _TARGET)
+            )
+        if prompt.seed is not None:
+            body["seed"] = prompt.seed
+        if prompt.logprobs is not None:
+            body["logprobs"] = True
+            if prompt.logprobs:
+                clamped(notes, "logprobs", "Cohere tells the log probability of each token, and of no alternative.")
         output = prompt.output
         if output is not None:
             form: JsonObject = {"type": "json_object"}

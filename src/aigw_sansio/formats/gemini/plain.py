@@ -25,42 +25,42 @@ def write_plain(plain: Plain, names: NameMap, model: GeminiModel, contents: list
     last: type[object] = object  # that of the item before
     parts: list[JsonObject] = []
     tools: Iterator[str] = iter(())
+    append = contents.append
     for item in plain.items:
-        kind = type(item)
-        if type(item) is Result:
+        if type(item) is Answered:
+            if last is Answered:
+                raise NotPlain
+            last = Answered
+            parts = [{"text": item.text}] if item.text else []
+            append({"role": "model", "parts": parts})
+            if not item.calls:
+                continue
+            called: list[str] = []
+            for call in item.calls:
+                function = call.function
+                name, given = sent[function.name], arguments_of(function)
+                called.append(name)
+                written = {"name": name, "args": given} if vertex else {"id": call.id, "name": name, "args": given}
+                parts.append({"functionCall": written})
+            if model.is_three:
+                parts[-len(called)]["thoughtSignature"] = NO_SIGNATURE
+            tools = iter(called)
+        elif type(item) is Asked:
+            if last is Asked:
+                parts.append({"text": item.text})
+                continue
+            last = Asked
+            parts = [{"text": item.text}]
+            append({"role": "user", "parts": parts})
+        elif type(item) is Result:
             named: JsonObject = {"name": next(tools)} if vertex else {"id": item.id, "name": next(tools)}
             named["response"] = output_of(item.text)
             if last is Result:
                 parts.append({"functionResponse": named})
-            else:
-                parts = [{"functionResponse": named}]
-                contents.append({"role": "user", "parts": parts})
-        elif type(item) is Asked:
-            if last is Asked:
-                parts.append({"text": item.text})
-            else:
-                parts = [{"text": item.text}]
-                contents.append({"role": "user", "parts": parts})
-        elif type(item) is Answered:
-            if last is Answered:
-                raise NotPlain
-            parts = [{"text": item.text}] if item.text else []
-            if item.calls:
-                parts += _calls(item, sent, vertex=vertex, signed=model.is_three)
-                tools = iter([sent[call.function.name] for call in item.calls])
-            contents.append({"role": "model", "parts": parts})
-        last = kind
-
-
-def _calls(item: Answered, sent: dict[str, str], *, vertex: bool, signed: bool) -> list[JsonObject]:
-    written: list[JsonObject] = []
-    for call in item.calls or ():
-        name, given = sent[call.function.name], arguments_of(call.function)
-        function: JsonObject = {"name": name, "args": given} if vertex else {"id": call.id, "name": name, "args": given}
-        written.append({"functionCall": function})
-    if signed:
-        written[0]["thoughtSignature"] = NO_SIGNATURE
-    return written
+                continue
+            last = Result
+            parts = [{"functionResponse": named}]
+            append({"role": "user", "parts": parts})
 
 
 def output_of(text: str) -> JsonObject:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ...prompt import JsonObject, Text
-from ..plain.conversation import Answered, Asked, Call, NotPlain, Plain, Result, plain_of
+from ..plain.conversation import Answered, Asked, NotPlain, Plain, Result, plain_of
 from ..plain.messages import UNREADABLE, ChatBody, Developer, System
 from ..request_tools import NameMap
 from .chat_messages import SIGNED
@@ -43,33 +43,32 @@ def write_plain(plain: Plain, quirks: Quirks, names: NameMap, written: list[Json
         plain.need_ids(quirks.ids)
     sent = plain.names_in(names)
     empty = "" if quirks.maker == "openai" else "{}"
-    silent, named = quirks.content_of_calls, quirks.result_names
+    silent, tells_names = quirks.content_of_calls, quirks.result_names
     tools: Iterator[str] = iter(())
     append = written.append
     for item in plain.items:
-        if type(item) is Asked:
-            append({"role": "user", "content": item.text})
-        elif type(item) is Result:
-            message: JsonObject = {"role": "tool", "tool_call_id": item.id, "content": item.text}
-            if named:
-                message["name"] = next(tools)
-            append(message)
-        elif type(item) is Answered:
+        if type(item) is Answered:
             if not item.calls:
                 append({"role": "assistant", "content": item.text})
                 continue
-            message = {"role": "assistant"}
+            calls: list[JsonObject] = []
+            for call in item.calls:
+                function = call.function
+                named = {"name": sent[function.name], "arguments": function.arguments or empty}
+                calls.append({"id": call.id, "type": "function", "function": named})
+            message: JsonObject = {"role": "assistant"}
             if item.text:
                 message["content"] = item.text
             elif silent is not None:
                 message["content"] = silent
-            message["tool_calls"] = [_call(call, sent, empty) for call in item.calls]
-            if named:
+            message["tool_calls"] = calls
+            if tells_names:
                 tools = iter([sent[call.function.name] for call in item.calls])
             append(message)
-
-
-def _call(call: Call, sent: dict[str, str], empty: str) -> JsonObject:
-    function = call.function
-    written = {"name": sent[function.name], "arguments": function.arguments or empty}
-    return {"id": call.id, "type": "function", "function": written}
+        elif type(item) is Asked:
+            append({"role": "user", "content": item.text})
+        elif type(item) is Result:
+            message = {"role": "tool", "tool_call_id": item.id, "content": item.text}
+            if tells_names:
+                message["name"] = next(tools)
+            append(message)

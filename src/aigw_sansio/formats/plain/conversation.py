@@ -145,25 +145,26 @@ def plain_of(items: Sequence[object]) -> Plain | None:
     ids: list[str] = []
     names: dict[str, None] = {}
     called: Sequence[Call] = ()
-    answered = 0
+    left = 0  # the last ones of ``called`` that have no result yet
     for item in items:
         if type(item) is Result:
-            if answered == len(called) or called[answered].id != item.id:
+            if not left or called[-left].id != item.id:
                 return None
-            answered += 1
-            continue
-        if answered != len(called):
+            left -= 1
+        elif left:
             return None
-        if type(item) is Answered:
-            called, answered = item.calls or (), 0
-            if not called and not item.text:
+        elif type(item) is Answered:
+            if item.calls:
+                called = item.calls
+                left = len(called)
+                for call in called:
+                    ids.append(call.id)
+                    names[call.function.name] = None
+            elif not item.text:
                 return None
-            for call in called:
-                ids.append(call.id)
-                names[call.function.name] = None
         elif type(item) is not Asked:
             return None
-    if answered != len(called) or not items or len({*ids}) < len(ids):
+    if left or not items or len({*ids}) < len(ids):
         return None
     return Plain(cast("Sequence[Item]", items), ids, tuple(names))
 
