@@ -7,7 +7,8 @@ Nothing makes the model call a tool, and a choice of some is said by sending onl
 gpt-oss models take a word.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Final
 
 from ..prompt import (
@@ -49,6 +50,16 @@ _SUPPORTED: Final = frozenset(
 )  # fmt: skip
 #: What a model that takes words for ``think`` makes of an effort.
 _WORDS: Final = {"minimal": "low", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+
+#: The members of ``options``, by the fields that they are.
+_OPTIONS: Final = (
+    "num_predict", "temperature", "top_p", "top_k", "min_p", "stop", "seed", "presence_penalty", "frequency_penalty",
+    "repeat_penalty",
+)  # fmt: skip
+_options: Final[Callable[[Prompt], tuple[object, ...]]] = attrgetter(
+    "max_tokens", "temperature", "top_p", "top_k", "min_p", "stop_sequences", "seed", "presence_penalty",
+    "frequency_penalty", "repetition_penalty",
+)  # fmt: skip
 
 
 def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
@@ -211,19 +222,10 @@ class _Writer:
 
     def put_settings(self, body: JsonObject) -> None:
         prompt = self.prompt
-        settings: dict[str, object] = {
-            "num_predict": prompt.max_tokens,
-            "temperature": prompt.temperature,
-            "top_p": prompt.top_p,
-            "top_k": prompt.top_k,
-            "min_p": prompt.min_p,
-            "stop": list(prompt.stop_sequences) or None,
-            "seed": prompt.seed,
-            "presence_penalty": prompt.presence_penalty,
-            "frequency_penalty": prompt.frequency_penalty,
-            "repeat_penalty": prompt.repetition_penalty,
-        }
-        options = {name: value for name, value in settings.items() if value is not None}
+        options: JsonObject = {}
+        for name, value in zip(_OPTIONS, _options(prompt), strict=True):
+            if value is not None and value != ():
+                options[name] = list(value) if type(value) is tuple else value
         if options:
             body["options"] = options
         if prompt.logprobs is not None:
@@ -277,8 +279,11 @@ def _write_plain(plain: Plain, messages: list[object]) -> None:
                 append({"role": "assistant", "content": item.text})
                 continue
             calls: list[object] = []
+            called: list[str] = []
             for call in item.calls:
-                function = {"name": call.function.name, "arguments": arguments_of(call.function)}
-                calls.append({"id": call.id, "type": "function", "function": function})
-            tools = iter([call.function.name for call in item.calls])
+                function = call.function
+                named = {"name": function.name, "arguments": arguments_of(function)}
+                calls.append({"id": call.id, "type": "function", "function": named})
+                called.append(function.name)
+            tools = iter(called)
             append({"role": "assistant", "content": item.text or "", "tool_calls": calls})
