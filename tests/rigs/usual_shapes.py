@@ -14,23 +14,22 @@ from aigw_sansio.formats.openai import chat_tools, responses_tools
 from aigw_sansio.formats.openai.chat_messages import MessageReader
 from aigw_sansio.formats.openai.chat_order import is_in_order
 from aigw_sansio.formats.openai.responses_read import ItemReader
-from aigw_sansio.formats.request_functions import ReadFunctions
+from aigw_sansio.formats.plain.reading import PlainReader
 from aigw_sansio.formats.translation import Note
 from aigw_sansio.prompt import Turn
-from aigw_sansio.translate import registry
 
 
 @contextmanager
 def nothing_plain() -> Iterator[None]:
     """Readers find no plain conversation."""
-    readers = {
-        name: ReadFunctions(read.whole, _read_nothing, _read_nothing) for name, read in registry._READERS.items()
-    }
-    with mock.patch.object(registry, "_READERS", readers):
+    with (
+        mock.patch.object(PlainReader, "read", _read_nothing),
+        mock.patch.object(PlainReader, "read_text", _read_nothing),
+    ):
         yield
 
 
-def _read_nothing(body: object, notes: list[Note]) -> None:
+def _read_nothing(reader: PlainReader, body: object, notes: list[Note]) -> None:
     return None
 
 

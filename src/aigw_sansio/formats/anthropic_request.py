@@ -47,8 +47,9 @@ from .client_values import (
     members,
     without,
 )
-from .plain.conversation import Plain, ReadPlain
-from .plain.messages import ANTHROPIC_SETTINGS, AnthropicText, decoded, settings_of
+from .plain.conversation import Plain
+from .plain.messages import AnthropicText
+from .plain.reading import PlainReader
 from .refusing import RequestRefused, refusal
 from .request_tools import drop_unsupported, dropped, own_tier, put_extra
 from .translation import Note, Refused, WireRequest
@@ -56,7 +57,6 @@ from .usual import Looked, look_at
 from .values import arr, obj, text
 
 VERSION: Final = "2023-06-01"
-_decoder: Final = msgspec.json.Decoder(AnthropicText)
 _VERTEX_VERSION: Final = "vertex-2023-10-16"
 _BEDROCK_VERSION: Final = "bedrock-2023-05-31"
 _BETAS: Final = "anthropic_beta"
@@ -102,35 +102,12 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     member of the body that is wrong: ``messages[0].content[1].source``.
     """
     try:
-        return _read(body, None)
+        return _read(body, notes, None)
     except RequestRefused as failure:
         return failure.refused
 
 
-def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
-    it."""
-    return _read_around(body, read_plain(body.get("messages")))
-
-
-def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
-    found = decoded(_decoder, text)
-    if found is None:
-        return None
-    return _read_around(settings_of(found, ANTHROPIC_SETTINGS), plain_of_messages(found.messages))
-
-
-def _read_around(body: JsonObject, plain: Plain | None) -> ReadPlain | Refused | None:
-    if plain is None:
-        return None
-    try:
-        return _read(body, plain), plain
-    except RequestRefused as failure:
-        return failure.refused
-
-
-def _read(body: JsonObject, plain: Plain | None) -> Prompt:
+def _read(body: JsonObject, notes: list[Note], plain: Plain | None) -> Prompt:
     """``plain``: a conversation that is read already."""
     member = members(body, "body")
     member.pop("anthropic_version", None)  # it says how to read the body, and so it was read
@@ -165,6 +142,10 @@ def _read(body: JsonObject, plain: Plain | None) -> Prompt:
         maker=MAKER,
         extra={name: value for name, value in member.items() if name not in _READ} or NO_MEMBERS,
     )
+
+
+#: Reads requests with a plain conversation.
+PLAIN: Final = PlainReader(AnthropicText, "messages", of_value=read_plain, of_messages=plain_of_messages, read=_read)
 
 
 def _read_user(member: JsonObject) -> str | None:

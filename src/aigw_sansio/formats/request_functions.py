@@ -4,26 +4,14 @@ Data only. Losses go to the list of notes that they are given.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from ..prompt import JsonObject, Prompt
-from .plain.conversation import Plain, ReadPlain
+from .plain.conversation import Plain
 from .translation import Note, Refused, WireRequest
 
 #: Reads the body of a client's request. What it does not know goes to ``Prompt.extra``.
 ReadRequest: TypeAlias = Callable[[JsonObject, list[Note]], Prompt | Refused]
-#: Likewise, if the conversation is plain; else ``None``, and nothing is noted.
-ReadPlainRequest: TypeAlias = Callable[[JsonObject, list[Note]], ReadPlain | Refused | None]
-#: Likewise, from the JSON of the body.
-ReadPlainText: TypeAlias = Callable[[bytes, list[Note]], ReadPlain | Refused | None]
-
-
-class ReadFunctions(NamedTuple):
-    """What reads one format."""
-
-    whole: ReadRequest
-    plain: ReadPlainRequest
-    text: ReadPlainText
 
 
 class WriteRequest(Protocol):

@@ -16,7 +16,8 @@ from ..formats.mistral import MISTRAL
 from ..formats.openai import chat_request, responses_request
 from ..formats.openai.like import Quirks
 from ..formats.openai.quirks import LOOK_ALIKES, OPENAI, WRITERS
-from ..formats.request_functions import ReadFunctions, WriteRequest
+from ..formats.plain.reading import PlainReader
+from ..formats.request_functions import ReadRequest, WriteRequest
 from ..formats.request_tools import ANTHROPIC_NAMES, GEMINI_NAMES, OPENAI_NAMES, Alphabet
 from ..formats.workers_ai_request import WORKERS_AI
 
@@ -77,16 +78,10 @@ _FORMATS: Final[Mapping[str, Format]] = {
     "workers-ai": _like(WORKERS_AI, workers_ai_request.write_request),
     **{name: _like(quirks, WRITERS[name]) for name, quirks in LOOK_ALIKES.items()},
 }
-_READERS: Final[Mapping[str, ReadFunctions]] = {
-    "openai-chat": ReadFunctions(
-        chat_request.read_request, chat_request.read_plain_request, chat_request.read_plain_text
-    ),
-    "openai-responses": ReadFunctions(
-        responses_request.read_request, responses_request.read_plain_request, responses_request.read_plain_text
-    ),
-    _MESSAGES: ReadFunctions(
-        anthropic_request.read_request, anthropic_request.read_plain_request, anthropic_request.read_plain_text
-    ),
+_READERS: Final[Mapping[str, tuple[ReadRequest, PlainReader]]] = {
+    "openai-chat": (chat_request.read_request, chat_request.PLAIN),
+    "openai-responses": (responses_request.read_request, responses_request.PLAIN),
+    _MESSAGES: (anthropic_request.read_request, anthropic_request.PLAIN),
 }
 
 #: The formats in which a provider can be asked.
@@ -103,9 +98,9 @@ def find_format(target: str) -> Format:
     return found
 
 
-def find_reader(source: str) -> ReadFunctions:
-    """What reads a client's request in this format; raises :class:`~aigw_sansio.errors.LocalProtocolError` if nothing
-    does."""
+def find_reader(source: str) -> tuple[ReadRequest, PlainReader]:
+    """What reads a client's request in this format, any and plain ones; raises
+    :class:`~aigw_sansio.errors.LocalProtocolError` if nothing does."""
     found = _READERS.get(source)
     if found is None:
         raise LocalProtocolError(unknown_format(source, CLIENT_FORMATS))

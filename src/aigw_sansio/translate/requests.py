@@ -90,9 +90,9 @@ def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note,
 
 
 def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain | None] | Refused:
-    read = find_reader(source)
+    read, plain = find_reader(source)
     if type(body) is bytes:
-        found = read.text(body, notes)
+        found = plain.read_text(body, notes)
         if found is not None:
             return found
         try:
@@ -102,10 +102,10 @@ def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain |
     if type(body) is not dict:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
-    found = read.plain(members, notes)
+    found = plain.read(members, notes)
     if found is not None:
         return found
-    prompt = read.whole(members, notes)
+    prompt = read(members, notes)
     if isinstance(prompt, Refused):
         return prompt
     if not prompt.turns and _says_nothing(prompt):

@@ -16,23 +16,23 @@ from .chat_messages import SIGNED
 from .like import Quirks
 
 
-def read_plain(messages: object) -> tuple[list[Text], Plain] | None:
-    """The instructions in front, and the conversation in ``messages``, if it is plain."""
+def read_plain(messages: object) -> Plain | None:
+    """The conversation in ``messages``, with the instructions in front, if it is plain."""
     try:
         return plain_of_messages(msgspec.convert({"messages": messages}, ChatBody).messages)
     except UNREADABLE:
         return None
 
 
-def plain_of_messages(items: Sequence[object]) -> tuple[list[Text], Plain] | None:
+def plain_of_messages(items: Sequence[object]) -> Plain | None:
     """The same, for messages that are read as values."""
     instructions: list[Text] = []
     for item in items:
         if type(item) is not System and type(item) is not Developer:
             break
         instructions.append(Text(item.content))
-    plain = plain_of(items[len(instructions) :] if instructions else items)
-    return None if plain is None or SIGNED in "".join(plain.ids) else (instructions, plain)
+    plain = plain_of(items[len(instructions) :] if instructions else items, instructions)
+    return None if plain is None or SIGNED in "".join(plain.ids) else plain
 
 
 def write_plain(plain: Plain, quirks: Quirks, names: NameMap, written: list[JsonObject]) -> None:

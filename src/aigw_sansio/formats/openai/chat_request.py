@@ -10,8 +10,6 @@ Source: OpenAI API reference, Chat Completions. Read too are the members of look
 from collections.abc import Sequence
 from typing import Final, TypedDict
 
-import msgspec
-
 from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import (
     as_number,
@@ -23,8 +21,9 @@ from ..client_values import (
     get_object,
     get_text,
 )
-from ..plain.conversation import Plain, ReadPlain
-from ..plain.messages import CHAT_SETTINGS, ChatText, decoded, settings_of
+from ..plain.conversation import Plain
+from ..plain.messages import ChatText
+from ..plain.reading import PlainReader
 from ..refusing import RequestRefused, refusal
 from ..request_tools import dropped
 from ..translation import Note, Refused, WireRequest
@@ -35,7 +34,6 @@ from .chat_write import write_like
 from .quirks import OPENAI
 from .reasoning_settings import read_settings
 
-_decoder: Final = msgspec.json.Decoder(ChatText)
 _READ: Final = frozenset(
     {
         "messages", "model", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs",
@@ -60,41 +58,19 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
         return failure.refused
 
 
-def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
-    it."""
-    return _read_around(body, notes, read_plain(body.get("messages")))
-
-
-def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
-    found = decoded(_decoder, text)
-    if found is None:
-        return None
-    return _read_around(settings_of(found, CHAT_SETTINGS), notes, plain_of_messages(found.messages))
-
-
-def _read_around(
-    body: JsonObject, notes: list[Note], plain: tuple[Sequence[Text], Plain] | None
-) -> ReadPlain | Refused | None:
-    if plain is None:
-        return None
-    try:
-        return _read(body, notes, plain[0]), plain[1]
-    except RequestRefused as failure:
-        return failure.refused
-
-
 def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for OpenAI's Chat Completions."""
     return write_like(prompt, notes, plain, quirks=OPENAI)
 
 
-def _read(body: JsonObject, notes: list[Note], instructions: Sequence[Text] | None) -> Prompt:
-    """``instructions``: those in front of a plain conversation, which is read already."""
+def _read(body: JsonObject, notes: list[Note], plain: Plain | None) -> Prompt:
+    """``plain``: a conversation that is read already."""
     extra: JsonObject = {name: value for name, value in body.items() if name not in _READ and value is not None}
     turns: tuple[Turn, ...] = ()
-    if instructions is None:
+    instructions: Sequence[Text] = ()
+    if plain is not None:
+        instructions = plain.instructions
+    else:
         reader = MessageReader(notes)
         messages = get_array(body, "messages")
         if body.get("messages") is None:
@@ -120,6 +96,10 @@ def _read(body: JsonObject, notes: list[Note], instructions: Sequence[Text] | No
         extra=extra or NO_MEMBERS,
         **seldom,
     )
+
+
+#: Reads requests with a plain conversation.
+PLAIN: Final = PlainReader(ChatText, "messages", of_value=read_plain, of_messages=plain_of_messages, read=_read)
 
 
 #: Members that few requests have. They are read only if one is there.

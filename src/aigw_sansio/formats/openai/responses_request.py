@@ -16,8 +16,9 @@ import msgspec
 
 from ...prompt import NO_MEMBERS, CacheMark, JsonObject, OutputFormat, Prompt, ReasoningSettings, Text, Turn
 from ..client_values import get_flag, get_integer, get_number, get_text
-from ..plain.conversation import Plain, ReadPlain
-from ..plain.messages import RESPONSES_SETTINGS, ResponsesText, decoded, settings_of
+from ..plain.conversation import Plain
+from ..plain.messages import ResponsesText
+from ..plain.reading import PlainReader
 from ..refusing import RequestRefused
 from ..request_tools import drop_unsupported, dropped, mapped, own_tier
 from ..translation import Note, Refused, WireRequest
@@ -44,7 +45,6 @@ from .responses_tools import name_map, read_choice, read_tools, write_choice, wr
 from .responses_write import ItemWriter
 
 _TARGET: Final = "OpenAI Responses"
-_decoder: Final = msgspec.json.Decoder(ResponsesText)
 #: Members that are read into fields of the prompt.
 _KNOWN: Final = frozenset(
     {
@@ -74,33 +74,12 @@ def read_request(body: JsonObject, notes: list[Note]) -> Prompt | Refused:
     define. Next, change the prompt if need be, and write it with the ``write_request`` of a provider's format.
     """
     try:
-        return _read(body, None)
+        return _read(body, notes, None)
     except RequestRefused as failure:
         return failure.refused
 
 
-def read_plain_request(body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The prompt without turns, and its conversation, if that is plain; else ``None``, and :func:`read_request` reads
-    it."""
-    return _read_around(body, read_plain(body.get("input")))
-
-
-def read_plain_text(text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
-    """The same for a request that is JSON still. It is given up if there are members beside that few requests have."""
-    found = decoded(_decoder, text)
-    return None if found is None else _read_around(settings_of(found, RESPONSES_SETTINGS), plain_of_items(found.input))
-
-
-def _read_around(body: JsonObject, plain: Plain | None) -> ReadPlain | Refused | None:
-    if plain is None:
-        return None
-    try:
-        return _read(body, plain), plain
-    except RequestRefused as failure:
-        return failure.refused
-
-
-def _read(body: JsonObject, plain: Plain | None) -> Prompt:
+def _read(body: JsonObject, notes: list[Note], plain: Plain | None) -> Prompt:
     """``plain``: a conversation that is read already."""
     extra: JsonObject = {
         name: value
@@ -140,6 +119,10 @@ def _read(body: JsonObject, plain: Plain | None) -> Prompt:
         extra=extra or NO_MEMBERS,
         **seldom,
     )
+
+
+#: Reads requests with a plain conversation.
+PLAIN: Final = PlainReader(ResponsesText, "input", of_value=read_plain, of_messages=plain_of_items, read=_read)
 
 
 #: Members that few requests have. They are read only if one is there.

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, TypeAlias, cast
 
 import msgspec
 
-from ...prompt import JsonObject, Part, Prompt, Text, ToolCall, ToolCallResponse, Turn
+from ...prompt import JsonObject, Part, Text, ToolCall, ToolCallResponse, Turn
 from ..request_tools import Alphabet, NameMap
 from ..values import parse_text
 
@@ -79,11 +79,12 @@ class NotPlain(Exception):
 
 class Plain(msgspec.Struct, frozen=True):
     """A plain conversation. ``ids`` are those of all calls, in their order; ``names`` the tools that are called, each
-    once. :func:`plain_of` makes it."""
+    once; ``instructions`` those in front, of a format that has them among its messages. :func:`plain_of` makes it."""
 
     items: Sequence[Item]
     ids: Sequence[str]
     names: Sequence[str]
+    instructions: Sequence[Text] = ()
 
     def turns(self) -> tuple[Turn, ...]:
         """The turns that these items are."""
@@ -136,12 +137,9 @@ def _lines_of(pattern: str) -> re.Pattern[str]:
     return re.compile(f"(?:(?:{pattern})\n)+")
 
 
-#: A prompt without turns, and its conversation.
-ReadPlain: TypeAlias = tuple[Prompt, Plain]
-
-
-def plain_of(items: Sequence[object]) -> Plain | None:
-    """``items`` as a conversation, if they are :data:`Item` and each result stands where it must."""
+def plain_of(items: Sequence[object], instructions: Sequence[Text] = ()) -> Plain | None:
+    """``items`` as a conversation, if they are :data:`Item` and each result stands where it must. ``instructions``:
+    those in front of them."""
     ids: list[str] = []
     names: dict[str, None] = {}
     called: Sequence[Call] = ()
@@ -166,7 +164,7 @@ def plain_of(items: Sequence[object]) -> Plain | None:
             return None
     if left or not items or len({*ids}) < len(ids):
         return None
-    return Plain(cast("Sequence[Item]", items), ids, tuple(names))
+    return Plain(items=cast("Sequence[Item]", items), ids=ids, names=tuple(names), instructions=instructions)
 
 
 def arguments_of(function: Function) -> JsonObject:

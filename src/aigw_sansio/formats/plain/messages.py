@@ -5,7 +5,7 @@ What is here is read in C, from JSON or from its values, without a look at each 
 they are (:mod:`.conversation`). Must not know: what a conversation means, or the settings around it.
 """
 
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -13,12 +13,11 @@ from msgspec import UNSET
 from ...prompt import JsonObject
 from .conversation import Answered, Asked, Result, Said
 
-_Body = TypeVar("_Body", bound=msgspec.Struct)
 #: What reading JSON may raise.
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
-class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RequestText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of the requests as JSON. Others than these have members beside their conversation that few have: these are
     read as values first."""
 
@@ -28,28 +27,6 @@ class _Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     tool_choice: Any = UNSET
     tools: Any = UNSET
     top_p: Any = UNSET
-
-
-def decoded(decoder: msgspec.json.Decoder[_Body], text: bytes) -> _Body | None:
-    """The request that ``text`` is, with a plain conversation, if it has none but usual members."""
-    try:
-        return decoder.decode(text)
-    except UNREADABLE:
-        return None
-
-
-def settings_of(found: msgspec.Struct, names: tuple[str, ...]) -> JsonObject:
-    """The members ``names`` of a request that was :func:`decoded`, as far as it has them."""
-    settings: JsonObject = {}
-    for name in names:
-        value = getattr(found, name)
-        if value is not UNSET:
-            settings[name] = value
-    return settings
-
-
-def _settings(kind: type[_Text], conversation: str) -> tuple[str, ...]:
-    return tuple(name for name in kind.__struct_fields__ if name != conversation)
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -77,7 +54,7 @@ class ChatBody(msgspec.Struct, frozen=True):
     messages: list[System | Developer | Asked | Answered | Result]
 
 
-class ChatText(_Text, frozen=True, kw_only=True):
+class ChatText(RequestText, frozen=True, kw_only=True):
     """A request of Chat Completions as JSON."""
 
     messages: list[System | Developer | Asked | Answered | Result]
@@ -90,8 +67,6 @@ class ChatText(_Text, frozen=True, kw_only=True):
     stream_options: Any = UNSET
     user: Any = UNSET
 
-
-CHAT_SETTINGS: Final = _settings(ChatText, "messages")
 
 # -- Anthropic Messages -----------------------------------------------------------------------------------------------
 
@@ -136,7 +111,7 @@ class AnthropicBody(msgspec.Struct, frozen=True):
     messages: list[FromUser | FromAssistant]
 
 
-class AnthropicText(_Text, frozen=True, kw_only=True):
+class AnthropicText(RequestText, frozen=True, kw_only=True):
     """A request of Anthropic Messages as JSON."""
 
     messages: list[FromUser | FromAssistant]
@@ -147,8 +122,6 @@ class AnthropicText(_Text, frozen=True, kw_only=True):
     thinking: Any = UNSET
     top_k: Any = UNSET
 
-
-ANTHROPIC_SETTINGS: Final = _settings(AnthropicText, "messages")
 
 # -- OpenAI Responses -------------------------------------------------------------------------------------------------
 
@@ -181,7 +154,7 @@ class ResponsesBody(msgspec.Struct, frozen=True):
     input: list[InputItem]
 
 
-class ResponsesText(_Text, frozen=True, kw_only=True):
+class ResponsesText(RequestText, frozen=True, kw_only=True):
     """A request of OpenAI Responses as JSON."""
 
     input: list[InputItem]
@@ -192,6 +165,3 @@ class ResponsesText(_Text, frozen=True, kw_only=True):
     reasoning: Any = UNSET
     store: Any = UNSET
     text: Any = UNSET
-
-
-RESPONSES_SETTINGS: Final = _settings(ResponsesText, "input")

@@ -19,7 +19,7 @@ ANSWER = {"role": "assistant", "content": "Warm."}
 def read(*messages: Any) -> Plain:
     found = read_plain(list(messages))
     assert found is not None
-    return found[1]
+    return found
 
 
 def written(plain: Plain, provider: str = "") -> list[dict[str, object]]:
@@ -32,8 +32,8 @@ def written(plain: Plain, provider: str = "") -> list[dict[str, object]]:
 def test_messages_are_read_and_written() -> None:
     found = read_plain([SYSTEM, {**SYSTEM, "role": "developer"}, USER, CALLS, RESULT, ANSWER])
     assert found is not None
-    assert found[0] == [Text("Be brief."), Text("Be brief.")]
-    assert written(found[1]) == [USER, CALLS, RESULT, ANSWER]
+    assert found.instructions == [Text("Be brief."), Text("Be brief.")]
+    assert written(found) == [USER, CALLS, RESULT, ANSWER]
 
 
 @pytest.mark.parametrize("message", [{"content": None}, {"content": ""}, {"content": None, "refusal": None}])
