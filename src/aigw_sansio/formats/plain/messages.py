@@ -1,8 +1,8 @@
 """The messages of plain conversations as each client's format writes them, for ``msgspec`` to read them as values.
 
-Decides: what they hold. A message that holds anything else is none of these, and then the conversation is not plain.
-What is here is read in C, from JSON or from its values, without a look at each member. Chat Completions write items as
-they are (:mod:`.conversation`). Must not know: what a conversation means, or the settings around it.
+Data only. A message that holds anything else is none of these, and then the conversation is not plain. What is here is
+read in C, from JSON or from its values, without a look at each member. Chat Completions write items as they are
+(:mod:`.conversation`).
 """
 
 from typing import Annotated, Any, Final, Literal, TypeAlias
