@@ -62,6 +62,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     cache_bytes: int = 4 * MIB  #: a response that is kept in the cache
     resume_bytes: int = 4 * MIB  #: messages kept for a session that can be resumed
     detached_sessions: int = 1000  #: sessions without a connection, until they are resumed
+    lanes_per_connection: int = 32  #: names of lanes that a client of Responses may use
+    responses_at_once_per_connection: int = 16  #: running in all lanes of such a client; others wait
+    conversation_bytes_per_connection: int = 16 * MIB  #: what such a client said and was told, to go on from it
     recorded_bytes: int = 64 * MIB  #: all responses that are being recorded, and kept ones of later steps
 
     def __post_init__(self) -> None:
@@ -85,6 +88,10 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     pong_s: float = 20.0  #: from the ping's last byte to the next byte of the peer
     client_idle_s: float | None = None  #: a universal socket without an exchange or a message
     session_s: float | None = None  #: a WebSocket's longest life
+    responses_session_s: float | None = 3600.0  #: the longest life of one that speaks Responses; what runs is finished
+    life_sign_s: float | None = (
+        25.0  #: a running response of such a client is silent, before it is told that it goes on
+    )
     realtime_open_s: float = 10.0  #: from a realtime upgrade to the provider's 101
     realtime_idle_s: float | None = 600.0  #: no message from either side
     connect_s: float = 10.0  #: dial, TLS included

@@ -204,7 +204,7 @@ ProviderEvent: TypeAlias = (
 
 Reach: TypeAlias = Literal["dialled", "reused", "shared", "cached", "joined"]
 #: The protocol that a client speaks.
-SessionMode: TypeAlias = Literal["universal", "realtime", "native"]
+SessionMode: TypeAlias = Literal["universal", "realtime", "native", "responses"]
 
 
 class SessionOpened(msgspec.Struct, frozen=True, tag_field="type", tag="session.opened"):

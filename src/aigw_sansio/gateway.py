@@ -11,6 +11,7 @@ from .dialects.events import NativeEvent
 from .dialects.native.dialect import NativeDialect
 from .dialects.native.encoder import NativeItem
 from .dialects.native.requests import checked
+from .dialects.responses.opening import open_dialect
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
 from .downstream.admission import Admission, Admitted
@@ -39,6 +40,7 @@ from .sessions.clients import Clients
 from .sessions.local_inputs import LocalInputs
 from .sessions.local_sessions import LocalSessions
 from .sessions.open_sessions import OpenSessions
+from .sessions.opening import open_session
 from .upstream.access_tokens import AuthorizingSource
 from .upstream.cache import CachingSource
 from .upstream.cut_order import put_calls_last
@@ -98,8 +100,7 @@ class Gateway(LocalInputs[NativeItem]):
             limiter=limiter,
             parts=parts,
         )
-        self._cancel = self._sessions.cancel
-        self._close = (self._sessions.close, self._relays.close)
+        self._cancel, self._close = self._sessions.cancel, (self._sessions.close, self._relays.close)
         self._memory = MemoryGuard(self._services, self._census)
         self._memory.watch()
         self._drain_timer = self._services.timers.timer(self._on_drain_timeout)
@@ -416,9 +417,9 @@ class Gateway(LocalInputs[NativeItem]):
 
     # -- SessionHost --------------------------------------------------------------------------------------------
 
-    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
-        """A universal client was admitted: begin its session, or resume one. The fault says why not."""
-        return self._sessions.open(admitted, responder, now)
+    def open_session(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+        """A client of a dialect was admitted: begin its session, or resume one. The fault says why not."""
+        return open_session(self._sessions, self._services, admitted, responder, now, self._rows, open_dialect)
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""

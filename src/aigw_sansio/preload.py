@@ -13,17 +13,19 @@ from typing import Final
 
 from . import prompt, recorder
 from .bodies import aws_eventstream, json_array
+from .dialects.responses import dialect
 from .exchanges import reviewed, translating
 from .formats.realtime import REALTIME_FORMATS, make_realtime_reader
 from .formats.registry import FORMATS, make_reader
 from .realtime import reviewed_side
-from .sessions import compat
+from .sessions import compat, laned_session
 from .upstream import cached_call
 
 #: What few programs need, beside the readers of formats.
 LOADED: Final = (
     difflib, http, json,
-    aws_eventstream, cached_call, compat, json_array, prompt, recorder, reviewed, reviewed_side, translating,
+    aws_eventstream, cached_call, compat, dialect, json_array, laned_session, prompt, recorder,
+    reviewed, reviewed_side, translating,
 )  # fmt: skip
 
 for _format in FORMATS:

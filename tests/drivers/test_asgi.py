@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from tests.rigs.asgi_harness import Served, websocket_scope
+from tests.rigs.responses_client import check_two_turns, two_turns_in_two_lanes
 
 from aigw_drivers import LoopbackProvider, WebSocketClosed
 from aigw_drivers.asgi import GatewayApp, Refusal
@@ -508,6 +509,15 @@ async def hypercorn(app: Any, backend: str) -> AsyncIterator[str]:
         tasks.start_soon(run)
         yield f"ws://127.0.0.1:{port}"
         stop.set()
+
+
+async def test_responses_behind_hypercorn(anyio_backend: str) -> None:
+    async with LoopbackProvider.start() as provider:
+        app = GatewayApp(config(provider.base_url))
+        with anyio.fail_after(60):
+            async with hypercorn(app, anyio_backend) as url:
+                told = await two_turns_in_two_lanes(f"{url}/v1/local/default/compat/responses", "loopback/m")
+    check_two_turns(told)
 
 
 @pytest.mark.parametrize("mounted", [False, True], ids=["with lifespan", "mounted"])

@@ -107,7 +107,7 @@ def test_an_empty_record() -> None:
 def test_it_has_all_that_a_gateway_has() -> None:
     lines: list[bytes] = []
     recorder = Recorder(CONFIG, b"a seed of sixteen", 0.0, lines.append)
-    inner = {"open_universal", "open_realtime"}  # called from inside
+    inner = {"open_session", "open_realtime"}  # called from inside
     assert not {name for name in dir(Gateway) if not name.startswith("_")} - inner - set(dir(recorder))
     assert (recorder.idle, recorder.draining) == (True, False)
     recorder.drain(1.0)

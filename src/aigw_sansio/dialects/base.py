@@ -13,7 +13,7 @@ from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.policy import ResponseMode
 from ..exchanges.ports import MessageT
 from ..faults import Fault
-from .commands import Command
+from .commands import Command, Create, Reply, Turn, Unusable
 
 #: Gets the meaning of all chunks of a response, for a host that listens.
 Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
@@ -63,3 +63,51 @@ class Dialect(ABC, Generic[MessageT]):
     @abstractmethod
     def going_away(self, deadline_ms: int) -> list[MessageT]:
         """The gateway drains: the channel is closed within ``deadline_ms``."""
+
+
+class LanedDialect(Dialect[bytes]):
+    """A dialect whose clients have lanes: the creates of one lane run one after another, lanes run side by side. Each
+    session has an object of its own, which knows what was said on its connection.
+
+    A create is taken in by :meth:`receive` and begun by :meth:`begin`. It is over with the :class:`~.commands.Reply`
+    of that, or with :meth:`ended`, which is called when the client has been told its end; or it is never begun.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def held(self) -> int:
+        """Bytes of memory that it holds: what was said, and what is kept of running responses."""
+
+    @abstractmethod
+    def receive(self, data: bytes) -> Turn | Reply | Unusable:
+        """Read one message of the client. Never raises, whatever the bytes."""
+
+    @abstractmethod
+    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply:
+        """The turn of a create has come, at the Unix time ``created`` (seconds). ``log_id`` is a new id."""
+
+    @abstractmethod
+    def carried(self, event_id: str) -> int:
+        """Bytes of memory that it holds for a create that was begun, beside its steps."""
+
+    @abstractmethod
+    def ended(self, event_id: str) -> None:
+        """A create that was begun is over."""
+
+    @abstractmethod
+    def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:
+        """The messages for a create that is not taken in, because of ``fault``."""
+
+    @abstractmethod
+    def too_old(self, event_id: str | None) -> list[bytes]:
+        """The connection has lived as long as it may; or therefore a create is not begun."""
+
+    @abstractmethod
+    def is_silent(self, event_id: str) -> bool:
+        """Whether nothing was told of a running exchange since this was last asked."""
+
+    @abstractmethod
+    def life_sign(self, event_id: str) -> list[bytes]:
+        """The messages that tell the client that a running exchange goes on."""

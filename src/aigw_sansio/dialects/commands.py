@@ -55,4 +55,21 @@ class Unusable(msgspec.Struct, frozen=True):
     fault: Fault
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """A create that waits until it is its turn: those of one ``lane`` run one after another. ``size``: the bytes of
+    memory that it takes until then."""
+
+    event_id: str
+    lane: str
+    size: int
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The dialect itself has replied, with ``messages``; there may be none."""
+
+    messages: list[bytes]
+
+    __repr__ = without_content
+
+
 Command: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable

@@ -44,7 +44,9 @@ from .routes import (
     PageResource,
     ReadinessResource,
     RealtimeResource,
+    ResponsesResource,
     UniversalResource,
+    UnservedResource,
     route,
     split_target,
 )
@@ -58,12 +60,16 @@ _UNKNOWN_GATEWAY: Final = GatewaySettings(authentication=True)
 LetInBy: TypeAlias = Literal["nobody", "token", "host"]
 
 
+#: What a client can get a WebSocket for.
+ClientResource: TypeAlias = UniversalResource | RealtimeResource | ResponsesResource
+
+
 class Admitted(msgspec.Struct, frozen=True):
     """A request that gets a WebSocket."""
 
     request: ClientRequest
     offer: Offer  #: the subprotocols that the client offers
-    resource: UniversalResource | RealtimeResource
+    resource: ClientResource
     settings: GatewaySettings
     config: Config  #: with the ``settings``; it holds for the whole of a realtime session
     query: str  #: without the gateway's token
@@ -98,8 +104,8 @@ class SessionHost(Protocol):
     def draining(self) -> bool:
         """Whether the gateway is going away."""
 
-    def open_universal(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
-        """Begin a universal session, or resume one. The fault says why not."""
+    def open_session(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+        """Begin a session of a dialect, or resume one. The fault says why not."""
 
     def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
         """Begin a realtime session; ``None`` if the request has its response already."""
@@ -142,6 +148,8 @@ class Admission:
         match resource:
             case NoResource():
                 return self._refuse(request, responder, _fault(FaultKind.NOT_FOUND, _PATHS), now)
+            case UnservedResource():
+                return self._refuse(request, responder, _fault(FaultKind.UPGRADE_REQUIRED, _NOT_SERVED), now)
             case HealthResource() | ReadinessResource() | MetricsResource() | PageResource():
                 return self._respond_plainly(resource, request, responder, now)
         offers = request.websocket
@@ -186,6 +194,8 @@ class Admission:
             plain = plain_items(resource.path.partition("/")[0], config.providers, self._rows)
         offer = read_offer(offers.subprotocols, plain)
         shown, query = _shown_tokens(request, offer, settings, query=query)
+        if not shown and isinstance(resource, ResponsesResource):
+            shown = _carried_tokens(request)
         token = shown[0] if shown else None
         admitted = Admitted(
             request=request,
@@ -223,15 +233,15 @@ class Admission:
             return self._refuse(request, responder, fault, now)
         return self._admit(admitted, responder, now)
 
-    def _unknown_gateway(self, resource: UniversalResource | RealtimeResource) -> Fault:
+    def _unknown_gateway(self, resource: ClientResource) -> Fault:
         """A token in a wrong place is not quoted."""
         parts = (resource.account, resource.gateway)
         shown = "/".join("***" if part in self._services.own_tokens else part for part in parts)
         return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {quoted(shown)}")
 
     def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
-        if isinstance(admitted.resource, UniversalResource):
-            fault = self._host.open_universal(admitted, responder, now)
+        if not isinstance(admitted.resource, RealtimeResource):
+            fault = self._host.open_session(admitted, responder, now)
             return None if fault is None else self._refuse(admitted.request, responder, fault, now)
         return self._host.open_realtime(admitted, responder, now)
 
@@ -300,6 +310,16 @@ def _shown_tokens(
     return [Secret(token) for token in found], query
 
 
+def _carried_tokens(request: ClientRequest) -> list[Secret]:
+    """What the SDKs of OpenAI show: one key, which may be a token of ours (client protocol, section 2)."""
+    values = [value.decode("latin-1") for value in header_values(request.headers, b"authorization")]
+    return [Secret(bearer_token(value)) for value in values if value[:7].lower() == "bearer "]
+
+
+_NOT_SERVED = (
+    "no protocol of the gateway is served at this path; that of OpenAI Responses is at "
+    "/v1/{account}/{gateway}/compat/responses and /v1/{account}/{gateway}/{provider}/responses"
+)
 _PATHS = (
     "there is nothing here; WebSockets are at /v1/{account}/{gateway} and below, and there are /healthz and /readyz"
 )

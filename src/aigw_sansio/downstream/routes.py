@@ -9,6 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from ..providers.compat import COMPAT
+
 
 class UniversalResource(msgspec.Struct, frozen=True):
     """``/v1/{account}/{gateway}``."""
@@ -23,6 +25,18 @@ class RealtimeResource(msgspec.Struct, frozen=True):
     account: str
     gateway: str
     path: str
+
+
+class ResponsesResource(msgspec.Struct, frozen=True):
+    """``/v1/{account}/{gateway}/{provider}/[v1/]responses``; ``provider`` may be ``compat``: the models name theirs."""
+
+    account: str
+    gateway: str
+    provider: str
+
+
+class UnservedResource(msgspec.Struct, frozen=True):
+    """Below ``compat``, or with ``responses`` as the last segment, and none of ours: never a realtime path."""
 
 
 class HealthResource(msgspec.Struct, frozen=True):
@@ -48,13 +62,14 @@ class NoResource(msgspec.Struct, frozen=True):
 
 
 Resource: TypeAlias = (
-    UniversalResource | RealtimeResource | HealthResource | ReadinessResource | MetricsResource | PageResource
-    | NoResource
+    UniversalResource | RealtimeResource | ResponsesResource | UnservedResource | HealthResource | ReadinessResource
+    | MetricsResource | PageResource | NoResource
 )  # fmt: skip
 
 #: Scheme and authority, up to the path, query or fragment (RFC 3986 section 3.2).
 _ABSOLUTE = r"(?i)(?:https?|wss?)://([^/?#]*)"
 _PAGE: Final = "/page/"
+_RESPONSES: Final = "responses"
 _PLAIN: dict[str, Resource] = {
     "/healthz": HealthResource(),
     "/readyz": ReadinessResource(),
@@ -94,7 +109,19 @@ def route(path: str) -> Resource:
     if not account or not gateway:
         return NoResource()
     rest = parts[4] if len(parts) == 5 else ""
-    return RealtimeResource(account, gateway, rest) if rest else UniversalResource(account, gateway)
+    return _below(account, gateway, rest) if rest else UniversalResource(account, gateway)
+
+
+def _below(account: str, gateway: str, rest: str) -> Resource:
+    """What is at ``rest``, below a gateway."""
+    provider, _, path = rest.partition("/")
+    if path in (_RESPONSES, f"v1/{_RESPONSES}"):
+        return ResponsesResource(account, gateway, provider)
+    # Safety: decoded, because a provider decodes it, too, and would speak this protocol on a relay that nobody reads.
+    last = unquote_to_bytes(rest.rstrip("/").rpartition("/")[2].encode("latin-1"))
+    if unquote_to_bytes(provider.encode("latin-1")) == COMPAT.encode() or last == _RESPONSES.encode():
+        return UnservedResource()
+    return RealtimeResource(account, gateway, rest)
 
 
 def _decoded(part: str) -> str:

@@ -67,14 +67,11 @@ class Exchange(Generic[MessageT]):
         self._outlet = outlet
         self._encoder = encoder
         self._record = ExchangeRecord(caller, event_id, log_id, now)
-        #: The client's id of the exchange.
-        self.event_id = event_id
-        #: The gateway's id of the exchange.
-        self.log_id = log_id
+        self.event_id = event_id  #: the client's id of the exchange
+        self.log_id = log_id  #: the gateway's
         self.request_bytes = request_bytes
         self._steps = steps
-        self._step = 0
-        self._attempts = 0  # of all steps
+        self._step = self._attempts = 0  # attempts: of all steps
         self._tries = 0  # of the current step
         self._without_a_call = 0  # ended attempts that needed none
         self._status: int | None = None  # the status that the client was told
@@ -126,6 +123,11 @@ class Exchange(Generic[MessageT]):
                 self._fail_stream(fault, now, by=Side.GATEWAY)
         elif not self.ended:
             self._refuse(fault, Side.GATEWAY, self._response, now)
+
+    def show_what_came(self, now: float) -> None:
+        """Show the beginning of a response though it has no content yet: the client has waited for long."""
+        if self._uncommitted:  # so it is a stream that is read
+            self._commit(now)
 
     # -- pausing ------------------------------------------------------------------------------------------------
 
@@ -379,8 +381,7 @@ class Exchange(Generic[MessageT]):
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[MessageT] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
         response = self._shown_response
-        last = self._tell_end(fault)
-        usage = response.usage()
+        last, usage = self._tell_end(fault), response.usage()
         failed = self._encoder.failed(response, fault, self._progress, usage)
         self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
 
@@ -438,8 +439,7 @@ class Exchange(Generic[MessageT]):
             charged=charged,
             kept=self._encoder.kept,
         )
-        self._steps = ()  # its last messages may be queued for long; nothing else is kept for them
-        self._last_response = None
+        self._steps, self._last_response = (), None  # its last messages may be queued for long; nothing else is kept
         self._owner.exchange_ended(self, now)
 
     def _account(self) -> None:

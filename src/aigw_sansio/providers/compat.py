@@ -136,6 +136,12 @@ def compat_slugs() -> list[str]:
     return sorted(_SLUGS & REGISTRY.keys())
 
 
+def speaks_responses(provider: str) -> bool:
+    """Whether ``provider``, by any of its names, is asked in the format of Responses by those who write it."""
+    slug = ALIASES.get(provider, provider)
+    return slug in _RESPONSES or slug == "azure-openai"
+
+
 def _unknown(shown: str, settings: Mapping[str, ProviderSettings], is_secret: Callable[[str], bool]) -> Fault:
     text = "***" if is_secret(shown) or is_stored(shown, settings) else quoted(shown)
     allowed = ", ".join(compat_slugs())

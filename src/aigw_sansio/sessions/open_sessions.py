@@ -5,9 +5,9 @@ goes away. Must not know: any dialect, and what a session does.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from typing import Protocol, cast
 
-from ..dialects.base import Dialect
+from ..dialects.base import Dialect, LanedDialect
 from ..downstream.admission import Admitted
 from ..downstream.channel import MessageChannel
 from ..downstream.client_way import ClientWay
@@ -145,8 +145,13 @@ class OpenSessions:
             session.channel.close(code, reason, now)
         return session is not None
 
-    def open(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
-        """A client was admitted: begin its session, or let it resume one, and accept it. The fault says why not."""
+    def open(
+        self, admitted: Admitted, responder: Responder, now: float, dialect: Dialect[bytes] | None = None
+    ) -> Fault | None:
+        """A client was admitted: begin its session, or let it resume one, and accept it. The fault says why not.
+        ``dialect``: if it is not the usual one, whose sessions alone can be resumed."""
+        own = dialect is not None
+        dialect = self._dialect if dialect is None else dialect
         wish = read_wish(admitted)
         if isinstance(wish, Fault):
             return wish
@@ -156,18 +161,18 @@ class OpenSessions:
         limits = self._clients.of(request.conn, request.peer)
         way = ClientWay(self._services, admitted, responder, selected, now)
         # A session begins before ``accept``, which may hand over early messages.
-        if wish is None or (wish.token is None and not self._services.config.timeouts.resume_s):
-            session = self._begin(client, limits, way.open, now)
+        if wish is None or (wish.token is None and (own or not self._services.config.timeouts.resume_s)):
+            session = self._begin(dialect, client, limits, way.open, now)
             self._census.joined(way.pipe, session)
             way.accept(now)
         elif wish.token is None:
-            resumable = self._resumable.begin(self._dialect.mode, client, way)
-            session = self._begin(client, limits, resumable.open, now)
+            resumable = self._resumable.begin(dialect.mode, client, way)
+            session = self._begin(dialect, client, limits, resumable.open, now)
             self._census.joined(way.pipe, session)
             way.accept(now)
             resumable.accepted(now)
         else:
-            found = self._resumable.find(wish.token, bound_to(self._dialect.mode, client))
+            found = self._resumable.find(wish.token, bound_to(dialect.mode, client))
             if isinstance(found, Fault):
                 return found
             link = found.arrive(wish.token, way, client, limits, now)
@@ -186,7 +191,12 @@ class OpenSessions:
     ) -> Session[MessageT]:
         """A session of ``client`` that is not started. ``on_ended`` is called when it ends, and calls :meth:`ended`.
         Call :meth:`start` next."""
-        return Session(
+        make: Callable[..., Session[MessageT]] = Session
+        if isinstance(dialect, LanedDialect):
+            from .laned_session import LanedSession  # few gateways speak such a dialect
+
+            make = cast("type[Session[MessageT]]", LanedSession)  # its messages are bytes, and so are this dialect's
+        return make(
             self._services,
             self._source_of,
             dialect,
@@ -213,11 +223,12 @@ class OpenSessions:
 
     def _begin(
         self,
+        dialect: Dialect[bytes],
         client: ClientInfo,
         limits: ClientLimits,
         open_channel: Callable[[Session[bytes]], MessageChannel[bytes]],
         now: float,
     ) -> Session[bytes]:
-        session = self.begin(self._dialect, client, limits, open_channel, self.ended, now)
+        session = self.begin(dialect, client, limits, open_channel, self.ended, now)
         self.start(session, now)
         return session

@@ -51,6 +51,7 @@ class FairScheduler(Generic[MessageT]):
         "_to_resume",
         "_turns",
         "held",
+        "ordered",
         "queued",
     )
 
@@ -78,6 +79,8 @@ class FairScheduler(Generic[MessageT]):
         self.queued = 0
         #: All bytes held for the session: in the queues and in the exchanges.
         self.held = 0
+        #: Whether what is queued is sent all the same if its exchange is cancelled: its messages are numbered.
+        self.ordered = False
         self._resuming = False
         self._to_resume: dict[Scheduled, None] = {}  # their queues are down to a quarter
         self._budget.joined(self)
@@ -105,7 +108,11 @@ class FairScheduler(Generic[MessageT]):
             exchange.pause_for_queue()
 
     def discard(self, exchange: Scheduled) -> None:
-        """Discard the queued messages of ``exchange``."""
+        """Discard the queued messages of ``exchange``, unless they are ``ordered``."""
+        if not self.ordered:
+            self._discard(exchange)
+
+    def _discard(self, exchange: Scheduled) -> None:
         queue = self._queues.pop(exchange, None)
         if queue is not None:
             self._turns.remove(queue)
@@ -157,7 +164,7 @@ class FairScheduler(Generic[MessageT]):
     def close(self) -> None:
         """The channel has ended: discard all queued messages. The session is told nothing any more."""
         for exchange in list(self._queues):
-            self.discard(exchange)
+            self._discard(exchange)
         self._to_resume.clear()
         self._emptied = _ignore
 

@@ -12,7 +12,9 @@ from aigw_sansio.downstream.routes import (
     ReadinessResource,
     RealtimeResource,
     Resource,
+    ResponsesResource,
     UniversalResource,
+    UnservedResource,
     route,
     split_target,
 )
@@ -25,6 +27,10 @@ from aigw_sansio.downstream.routes import (
     ("/v1/a/g/openai", RealtimeResource("a", "g", "openai")), ("/v1/a/g/openai/", RealtimeResource("a", "g", "openai/")),
     ("/v1/a/g/openai/v1/realtime", RealtimeResource("a", "g", "openai/v1/realtime")), ("/v1/a/g//x", RealtimeResource("a", "g", "/x")),
     ("/v1/a/g/../../x", RealtimeResource("a", "g", "../../x")), ("/v1/a/g/%2e%2e", RealtimeResource("a", "g", "%2e%2e")),
+    ("/v1/a/g/compat/responses", ResponsesResource("a", "g", "compat")), ("/v1/a/g/openai/v1/responses", ResponsesResource("a", "g", "openai")),
+    ("/v1/a/g/openai/v1beta/responses", UnservedResource()), ("/v1/a/g/openai/responses/", UnservedResource()), ("/v1/a/g/openai/%72%65sponses", UnservedResource()),
+    ("/v1/a/g/compat", UnservedResource()), ("/v1/a/g/compat/", UnservedResource()), ("/v1/a/g/compat/v1/realtime", UnservedResource()), ("/v1/a/g/responses", UnservedResource()),
+    ("/v1/a/g/openai/responses/x", RealtimeResource("a", "g", "openai/responses/x")), ("/v1/a/g/openai/responses2", RealtimeResource("a", "g", "openai/responses2")),
     ("/v1/caf%C3%A9/g", UniversalResource("café", "g")), ("/v1/caf\xc3\xa9/g", UniversalResource("café", "g")), ("/v1/a%20b/g", UniversalResource("a b", "g")),
     ("/v1/%ff/g", NoResource()), ("/v1/\xff/g", NoResource()), ("/v1/a%zz/g", UniversalResource("a%zz", "g")),
     ("/v1", NoResource()), ("/v1/", NoResource()), ("/v1/a", NoResource()), ("/v1/a/", NoResource()), ("/v1//g", NoResource()), ("/v1///", NoResource()),
@@ -50,8 +56,8 @@ def test_targets(target: bytes, wanted: tuple[str, str]) -> None:
 def test_any_target_has_a_route(tail: bytes) -> None:
     path, _ = split_target(b"/v1/" + tail)
     found = route(path)
-    if isinstance(found, UniversalResource | RealtimeResource):
+    if isinstance(found, UniversalResource | RealtimeResource | ResponsesResource):
         assert found.account
         assert found.gateway
     else:
-        assert found == NoResource()
+        assert found in (NoResource(), UnservedResource())

@@ -1,0 +1,321 @@
+"""Responses over WebSocket as a session uses it (``RESPONSES.md`` beside this file).
+
+Decides: what a create of a client asks of its provider, from what was said before on its connection, and the messages
+outside exchanges. Must not know: sessions and sockets, when a create has its turn, and which providers there are.
+
+A provider is asked as any client of ``compat`` asks it, with the whole conversation: it need not keep any of it.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Final
+
+import msgspec
+
+from ...config import Config
+from ...events import SessionMode
+from ...exchanges.encoder import ResponseEncoder
+from ...exchanges.policy import ResponseMode
+from ...faults import Fault
+from ...formats.values import parse, text
+from ..base import LanedDialect, Listener
+from ..commands import Command, Create, Reply, Step, Turn, Unusable
+from .encoder import ResponsesEncoder
+from .failures import error_message, fault_message
+from .items import Items, calls_of, input_items, output_items, unknown_call
+from .memory import Conversation, Memory, Remembered
+from .request import (
+    NO_MODEL,
+    Ask,
+    BadLane,
+    Nothing,
+    Refusal,
+    Steer,
+    no_such_call,
+    no_such_response,
+    read_message,
+    without_steering,
+)
+from .response_object import REPEATED, ResponseObject
+from .told import warm_up
+
+#: What a create takes in memory beside its message: bytes, measured with CPython 3.11.
+_TURN_BYTES: Final = 2048
+_COMPAT: Final = "compat"
+_ENDPOINT: Final = "responses"
+_TRUE: Final = msgspec.Raw(b"true")
+
+
+class _Running:
+    """A create that was begun. ``conversation``: with its input. ``encoder``: ``None`` until its exchange begins."""
+
+    __slots__ = ("conversation", "created", "encoder", "lane", "made", "model", "parent", "repeated", "store", "stored")
+
+    def __init__(self, ask: Ask, conversation: Conversation, model: msgspec.Raw, *, created: int, stored: bool) -> None:
+        self.lane = ask.lane
+        self.parent = ask.parent
+        self.conversation = conversation
+        self.model = msgspec.Raw(bytes(model))
+        self.repeated = {name: msgspec.Raw(bytes(ask.body[name])) for name in REPEATED & ask.body.keys()}
+        self.created = created
+        self.stored = stored  # at its provider
+        self.encoder: ResponsesEncoder | None = None
+        self.made = 0  # messages when it was last asked
+
+    @property
+    def stream_id(self) -> str | None:
+        return self.lane or None
+
+
+class ResponsesDialect(LanedDialect):
+    """The protocol on one connection."""
+
+    __slots__ = (
+        "_headers", "_keeps", "_lanes", "_life_s", "_limits", "_memory", "_numbers", "_provider", "_running",
+        "_waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        provider: str | None,
+        headers: Sequence[tuple[str, str]],
+        keeps: Callable[[str], bool],
+    ) -> None:
+        """``provider``: that of the URL; ``None``: each model names its own. ``headers``: those of the client's upgrade
+        that go to providers. ``keeps``: whether a provider speaks Responses itself, and so may know older responses."""
+        self._limits = limits = config.limits
+        self._life_s = config.timeouts.responses_session_s
+        self._provider = provider
+        self._headers = list(headers)
+        self._keeps = keeps
+        self._memory = Memory(limits.conversation_bytes_per_connection)
+        self._lanes: set[str] = set()  # the names so far
+        self._waiting: dict[str, Ask] = {}
+        self._running: dict[str, _Running] = {}
+        self._numbers = count(1)
+
+    @property
+    def mode(self) -> SessionMode:
+        return "responses"
+
+    @property
+    def held(self) -> int:
+        held = self._memory.held
+        for running in self._running.values():
+            if running.encoder is not None:
+                held += running.encoder.held
+        return held
+
+    # -- a create's way -----------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> Turn | Reply | Unusable:
+        message = read_message(data)
+        if isinstance(message, Fault):
+            return Unusable(message)
+        if isinstance(message, Nothing):
+            return Reply([])
+        if isinstance(message, Steer):
+            return Reply([without_steering(message, self._lane_of(message.target))])
+        if isinstance(message, BadLane):
+            return Reply([_told(message.refusal, None)])
+        lane, most = message.lane, self._limits.lanes_per_connection
+        if lane and lane not in self._lanes:
+            if len(self._lanes) >= most:
+                return Reply([_told(_too_many_lanes(most), lane)])
+            self._lanes.add(lane)
+        event_id = f"{lane}#{next(self._numbers)}"
+        self._waiting[event_id] = message
+        return Turn(event_id, lane, _TURN_BYTES + len(data))
+
+    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply:
+        ask = self._waiting.pop(event_id)
+        if ask.refusal is not None:
+            return self._refuse(ask, ask.refusal)
+        conversation, model = Conversation(), ask.body.get("model")
+        provider = self._provider_of(model)
+        if ask.parent is not None:
+            found = self._memory.find(ask.parent, ask.lane)
+            if found is not None:
+                conversation, model = found.conversation, model or found.model
+                provider = self._provider_of(model)
+            elif self._is_stored(ask, provider):
+                conversation = Conversation(base=ask.parent)
+            else:
+                return self._refuse(ask, no_such_response(ask.parent))
+            if conversation.base is not None and not self._keeps(provider):
+                return self._refuse(ask, no_such_response(ask.parent))
+        if model is None:
+            return self._refuse(ask, NO_MODEL)
+        items = input_items(ask.input)
+        if ask.parent is not None and conversation.base is None:
+            missing = unknown_call(items, conversation.calls)
+            if missing is not None:
+                return self._refuse(ask, no_such_call(missing))
+        conversation = conversation.with_items(items.text, calls_of(items))
+        running = _Running(ask, conversation, model, created=created, stored=self._is_stored(ask, provider))
+        if not ask.generate:
+            return self._warm_up(running, log_id)
+        self._running[event_id] = running
+        return Create(event_id, [self._step(ask, conversation, model)])
+
+    def carried(self, event_id: str) -> int:
+        running = self._running.get(event_id)
+        if running is None:
+            return 0
+        return running.conversation.size + sum(len(memoryview(value)) for value in running.repeated.values())
+
+    def ended(self, event_id: str) -> None:
+        running = self._running.pop(event_id, None)
+        if running is None:
+            return
+        outcome = None if running.encoder is None else running.encoder.outcome
+        if outcome is None or outcome.status in ("failed", "error"):
+            self._memory.forget(running.lane, running.parent)
+        else:
+            items = output_items(outcome.output, stored=running.stored)
+            self._remember(running, outcome.response_id, items)
+
+    def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:
+        ask = self._waiting.pop(event_id)
+        self._memory.forget(ask.lane, ask.parent)
+        return [fault_message(fault, ask.lane or None)]
+
+    def too_old(self, event_id: str | None) -> list[bytes]:
+        ask = None if event_id is None else self._waiting.pop(event_id)
+        return [_told(_too_old(self._life_s), None if ask is None else ask.lane or None)]
+
+    def is_silent(self, event_id: str) -> bool:
+        running = self._running.get(event_id)
+        if running is None or running.encoder is None:
+            return False
+        before, running.made = running.made, running.encoder.made
+        return before == running.made
+
+    def life_sign(self, event_id: str) -> list[bytes]:
+        running = self._running.get(event_id)
+        return [] if running is None or running.encoder is None else running.encoder.life_sign()
+
+    # -- Dialect ------------------------------------------------------------------------------------------------
+
+    def decode(self, data: bytes) -> Command:
+        raise AssertionError("a create waits for its turn: call receive")
+
+    def encoder(
+        self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
+    ) -> ResponseEncoder[bytes]:
+        running = self._running[event_id]
+        encoder = running.encoder = ResponsesEncoder(
+            _response_id(log_id),
+            request=running.repeated,
+            stream_id=running.stream_id,
+            previous_response_id=running.parent,
+            store=running.stored,
+            created=running.created,
+            most=self._limits.response_body_bytes,
+            listener=listener,
+        )
+        return encoder
+
+    def pong(self) -> list[bytes]:
+        return []
+
+    def answered(self, event_id: str, log_id: str, body: bytes) -> list[bytes]:
+        raise AssertionError("the gateway itself has no response in this format")
+
+    def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
+        running = self._running.get(event_id)
+        return [fault_message(fault, None if running is None else running.stream_id)]
+
+    def cancelled(self, event_id: str, log_id: str) -> list[bytes]:
+        running = self._running.get(event_id)
+        return [_told(_CANCELLED, None if running is None else running.stream_id)]
+
+    def unusable(self, fault: Fault, running_id: str | None) -> list[bytes]:
+        return [fault_message(fault, None)]
+
+    def going_away(self, deadline_ms: int) -> list[bytes]:
+        return []
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _provider_of(self, model: msgspec.Raw | None) -> str:
+        if self._provider is not None:
+            return self._provider
+        return "" if model is None else text(parse(model)).partition("/")[0]
+
+    def _is_stored(self, ask: Ask, provider: str) -> bool:
+        """Whether the provider keeps the response, and knows older ones."""
+        return bytes(ask.body.get("store", _TRUE)) != b"false" and self._keeps(provider)
+
+    def _step(self, ask: Ask, conversation: Conversation, model: msgspec.Raw) -> Step:
+        body: dict[str, msgspec.Raw] = {**ask.body, "model": model}
+        if self._provider is not None:
+            body["model"] = msgspec.Raw(msgspec.json.encode(f"{self._provider}/{text(parse(model))}"))
+        if conversation.base is not None:
+            body["previous_response_id"] = msgspec.Raw(msgspec.json.encode(conversation.base))
+        if conversation.items or bytes(memoryview(ask.input)[:1]) == b"[":
+            body["input"] = msgspec.Raw(b"[%b]" % b",".join(conversation.items))
+        body["stream"] = _TRUE
+        return Step(provider=_COMPAT, endpoint=_ENDPOINT, headers=self._headers, query=msgspec.json.encode(body))
+
+    def _warm_up(self, running: _Running, log_id: str) -> Reply:
+        response = ResponseObject(
+            _response_id(log_id),
+            running.repeated,
+            previous_response_id=running.parent,
+            store=False,
+            created=running.created,
+        )
+        self._remember(running, response.id, Items(b""))
+        return Reply(warm_up(response, running.stream_id))
+
+    def _remember(self, running: _Running, id: str, output: Items) -> None:
+        conversation = running.conversation.with_items(output.text, calls_of(output))
+        self._memory.keep(running.lane, Remembered(id, conversation, running.model))
+
+    def _refuse(self, ask: Ask, refusal: Refusal) -> Reply:
+        self._memory.forget(ask.lane, ask.parent)
+        return Reply([_told(refusal, ask.lane or None)])
+
+    def _lane_of(self, response_id: str) -> str | None:
+        """The lane of a response that runs, or ran last there."""
+        for running in self._running.values():
+            if running.encoder is not None and running.encoder.response_id == response_id:
+                return running.lane
+        return self._memory.lane_of(response_id)
+
+
+_CANCELLED: Final = Refusal("cancelled", "The request was cancelled.", None, status=499)
+
+
+def _too_old(life_s: float | None) -> Refusal:
+    message = (
+        f"Responses websocket connection limit reached ({round((life_s or 0) / 60)} minutes). Create a new websocket "
+        "connection to continue."
+    )
+    return Refusal("websocket_connection_limit_reached", message, None)
+
+
+def _too_many_lanes(most: int) -> Refusal:
+    message = (
+        f"This WebSocket connection has reached its maximum number of distinct stream IDs ({most}). Reuse an existing "
+        "stream_id or open a new WebSocket connection."
+    )
+    return Refusal("websocket_stream_limit_reached", message, "stream_id")
+
+
+def _told(refusal: Refusal, stream_id: str | None) -> bytes:
+    return error_message(
+        refusal.status,
+        code=refusal.code,
+        type=refusal.kind,
+        message=refusal.message,
+        param=refusal.param,
+        stream_id=stream_id,
+    )
+
+
+def _response_id(log_id: str) -> str:
+    return f"resp_{log_id.replace('-', '')}"

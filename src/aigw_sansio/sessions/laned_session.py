@@ -1,0 +1,203 @@
+"""A session whose client has lanes: its creates wait for their turn, and it is told that silent responses go on.
+
+Decides: when a create begins and when its lane is free again, how long such a connection lives, and when a response was
+silent for too long. Must not know: any dialect, and what a create asks.
+
+A lane is free again when the client has been told the end of what ran in it, so that messages of one lane never
+overtake each other. What ends frees its lane at the end of the input: many creates may end at once, and each may begin
+the next one.
+"""
+
+from collections.abc import Callable
+
+from ..dialects.base import LanedDialect
+from ..dialects.commands import Create, Reply, Turn, Unusable
+from ..downstream.channel import MessageChannel
+from ..engine.client import Requester
+from ..engine.services import Services
+from ..exchanges.exchange import Exchange
+from ..exchanges.ports import Cancellable, Scheduled
+from ..exchanges.source import Source
+from ..faults import Fault, Side
+from ..parts.parts import NO_PARTS, Parts
+from .client_limits import ClientLimits
+from .host_questions import PendingCreate
+from .lanes import Lanes
+from .planner import ClientInfo
+from .request_memory import size_of
+from .session import Session
+
+_TOO_OLD = "the longest time of such a connection is over"
+
+
+class LanedSession(Session[bytes]):
+    """A :class:`.session.Session` of a :class:`~aigw_sansio.dialects.base.LanedDialect`."""
+
+    __slots__ = ("_expired", "_laned", "_lanes", "_old_timer", "_sign_timer", "_turning")
+
+    def __init__(
+        self,
+        services: Services,
+        source_of: Callable[[Requester], Source],
+        dialect: LanedDialect,
+        *,
+        client: ClientInfo,
+        limits: ClientLimits | None = None,
+        session_id: int,
+        open_channel: Callable[[Session[bytes]], MessageChannel[bytes]],
+        on_ended: Callable[[Session[bytes], float], None],
+        now: float,
+        parts: Parts = NO_PARTS,
+        running: dict[str, Cancellable] | None = None,
+    ) -> None:
+        """``dialect`` is that of this session alone. The others are those of any session. Call ``start`` next."""
+        self._laned = dialect
+        self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
+        self._expired = False  # it has lived as long as it may: nothing begins any more
+        self._turning = False  # turns are given at the end of the input
+        self._old_timer = services.timers.timer(self._on_too_old)
+        self._sign_timer = services.timers.timer(self._on_silence)
+        super().__init__(
+            services,
+            source_of,
+            dialect,
+            client=client,
+            limits=limits,
+            session_id=session_id,
+            open_channel=open_channel,
+            on_ended=on_ended,
+            now=now,
+            parts=parts,
+            running=running,
+        )
+        self._scheduler.ordered = True
+
+    def start(self, now: float) -> None:
+        super().start(now)
+        if (life_s := self._config.timeouts.responses_session_s) is not None:
+            self._old_timer.arm(now + life_s)
+
+    @property
+    def request_bytes(self) -> int:
+        return self._request_bytes + self._questions.size + self._lanes.size
+
+    @property
+    def busy(self) -> int:
+        return len(self._exchanges) + len(self._flushing) + len(self._questions) + self._lanes.waiting
+
+    @property
+    def kept(self) -> int:
+        return super().kept + self._laned.held
+
+    # -- turns --------------------------------------------------------------------------------------------------
+
+    def message_received(self, data: bytes, now: float, *, text: bool) -> None:
+        command = self._laned.receive(data)
+        if type(command) is Turn:
+            self._arm_idle(now)
+            self._take_in(command, now)
+        elif type(command) is Reply:
+            self._arm_idle(now)
+            self._unusable = 0
+            self._tell(command.messages, now)
+        elif type(command) is Unusable:
+            self.execute(command, now)
+
+    def _take_in(self, turn: Turn, now: float) -> None:
+        self._unusable = 0
+        self._services.grow(turn.size)
+        fault = self._take_settings() or self._over_limits(turn.size, now)
+        if fault is not None:
+            self._tell(self._laned.turned_away(turn.event_id, fault), now)
+            return
+        self._lanes.add(turn)
+        self._give_turns(now)
+
+    def _give_turns(self, now: float) -> None:
+        """Begin what may begin."""
+        self._turning = False
+        while not self.channel.ended and (turn := self._lanes.next()) is not None:
+            event_id = turn.event_id
+            if self._expired:
+                self._reply(event_id, self._laned.too_old(event_id), now)
+                continue
+            log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
+            command = self._laned.begin(event_id, log_id, created)
+            if type(command) is Create:
+                self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
+                self._watch_silence(now)
+            elif type(command) is Reply:
+                self._reply(event_id, command.messages, now)
+        self._check_idle(now)
+
+    def _reply(self, event_id: str, messages: list[bytes], now: float) -> None:
+        """The dialect itself has replied to a create."""
+        self._tell(messages, now)
+        self._turn_over(event_id)
+
+    def _turn_over(self, event_id: str) -> None:
+        """The client has been told the end of a create."""
+        if not self._lanes.over(event_id):
+            return
+        held = self._laned.held
+        self._laned.ended(event_id)
+        if (grown := self._laned.held - held) > 0:
+            self._services.grow(grown)
+        if not self._turning:
+            self._turning = True
+            self._services.defer(self._give_turns)
+
+    # -- ends ---------------------------------------------------------------------------------------------------
+
+    def exchange_ended(self, exchange: Exchange[bytes], now: float) -> None:
+        super().exchange_ended(exchange, now)
+        if exchange.event_id not in self._flushing:
+            self._turn_over(exchange.event_id)
+
+    def _emptied(self, exchange: Scheduled, now: float) -> None:
+        super()._emptied(exchange, now)
+        self._turn_over(exchange.event_id)
+
+    def _refuse(self, pending: PendingCreate, fault: Fault, now: float) -> None:
+        super()._refuse(pending, fault, now)
+        self._turn_over(pending.event_id)
+
+    def _cancel(self, event_id: str, now: float) -> None:
+        super()._cancel(event_id, now)
+        if not self.is_running(event_id):
+            self._turn_over(event_id)
+
+    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
+        self._old_timer.close()
+        self._sign_timer.close()
+        self._lanes.close()
+        super().channel_ended(by, code, reason, now)
+
+    def _check_idle(self, now: float) -> None:
+        if self._lanes.waiting:
+            return
+        super()._check_idle(now)
+        if self._expired and not self.busy and not self.channel.ended:
+            self._tell(self._laned.too_old(None), now)  # not before: it would end what runs in the lane without a name
+            self.channel.close(1000, _TOO_OLD, now)
+
+    # -- clocks -------------------------------------------------------------------------------------------------
+
+    def _on_too_old(self, now: float) -> None:
+        self._expired = True
+        self._check_idle(now)
+
+    def _watch_silence(self, now: float) -> None:
+        sign_s = self._config.timeouts.life_sign_s
+        if sign_s is not None and self._sign_timer.deadline is None:
+            self._sign_timer.arm(now + sign_s)
+
+    def _on_silence(self, now: float) -> None:
+        """Tell the client of each response that was silent since the last look."""
+        for event_id, exchange in list(self._exchanges.items()):
+            if self._scheduler.has_queued(exchange) or not self._laned.is_silent(event_id):
+                continue
+            exchange.show_what_came(now)
+            self._scheduler.post(exchange, self._laned.life_sign(event_id), now)
+        if self._exchanges or self._questions:
+            self._watch_silence(now)

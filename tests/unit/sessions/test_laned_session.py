@@ -1,0 +1,324 @@
+"""A session with lanes: when a create begins, what it counts, and what its clocks do. The client speaks in messages,
+its providers answer by hand."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from tests.rigs.message_client import MessageClient
+
+from aigw_sansio import CloseMessages, Config, ConnId, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio.effects import Admit, Admitted, Ask, Connect, Denied, Flush
+from aigw_sansio.events import ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
+
+OPENAI = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
+
+
+def client(
+    limits: Limits | None = None, timeouts: Timeouts | None = None, settings: GatewaySettings | None = None
+) -> MessageClient:
+    config = Config(
+        gateways={"local/default": settings or GatewaySettings()},
+        providers=OPENAI,
+        limits=limits or Limits(),
+        timeouts=timeouts or Timeouts(),
+    )
+    found = MessageClient(config, b"/v1/local/default/openai/responses")
+    assert found.accepted
+    return found
+
+
+def ask(one: MessageClient, lane: str | None = None, **members: object) -> None:
+    one.say(type="response.create", model="m", stream_id=lane, store=False, **{"input": "Hi", **members})
+
+
+def dialled(one: MessageClient) -> list[ConnId]:
+    """The dials that came succeed, and their requests are taken."""
+    found = []
+    for effect in one.of(Connect):
+        assert isinstance(effect, Connect)
+        one.gateway.connected(effect.conn, None, one.now)
+        found.append(effect.conn)
+        taken(one, effect.conn)
+    return found
+
+
+def taken(one: MessageClient, conn: ConnId) -> bytes:
+    sent = b""
+    while data := one.gateway.data_to_send(conn):
+        sent += data
+        one.gateway.data_sent(conn, len(data), one.now)
+    one.collect()
+    return sent
+
+
+def answer(one: MessageClient, conn: ConnId, id: str = "r", status: bytes = b"200 OK") -> None:
+    body = json.dumps({"id": id, "object": "response", "status": "completed", "output": []}).encode()
+    head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
+    one.provider_says(conn, head + body)
+
+
+def told(one: MessageClient) -> list[tuple[str, str | None]]:
+    """The types of messages, with their lanes."""
+    return [(message["type"].removeprefix("response."), message.get("stream_id")) for message in one.messages()]
+
+
+def held(one: MessageClient) -> Any:
+    (session,) = one.gateway._sessions
+    return session
+
+
+DONE = [("created", None), ("in_progress", None), ("completed", None)]
+
+
+def test_one_after_another_in_a_lane() -> None:
+    one = client()
+    ask(one)
+    ask(one)
+    ask(one, "a")
+    first, second = dialled(one)
+    assert (held(one).busy, held(one).running) == (3, 2)
+    answer(one, first)
+    assert told(one) == DONE
+    assert taken(one, first), "the next one follows on the connection that is free"
+    assert held(one).running == 2
+    answer(one, second)
+    assert told(one) == [(kind, "a") for kind, _ in DONE]
+    opened = [event for event in one.events if isinstance(event, SessionOpened)]
+    assert [event.mode for event in opened] == ["responses"]
+    names = [event.event_id for event in one.events if isinstance(event, RequestAdmitted)]
+    assert names == ["#1", "a#3", "#2"]
+
+
+def test_a_lane_is_free_when_its_client_has_been_sent_the_end() -> None:
+    one = client(Limits(send_high_water_bytes=1))
+    ask(one)
+    ask(one)
+    (first,) = dialled(one)
+    answer(one, first)
+    assert not taken(one, first), "its client takes nothing"
+    assert (held(one).running, held(one).busy) == (0, 2)
+    assert told(one) == DONE
+    assert taken(one, first)
+
+
+def test_a_hundred_at_once_and_then_too_many() -> None:
+    one = client(Limits(exchanges_per_connection=5))
+    for _ in range(5):
+        ask(one)
+    (first,) = dialled(one)
+    ask(one, "a")
+    (error,) = one.messages()
+    assert (error["status"], error["stream_id"], error["error"]["code"]) == (429, "a", "rate_limit_exceeded")
+    for _ in range(5):
+        answer(one, first, status=b"500 Oops")
+        taken(one, first)
+        assert [kind for kind, _ in told(one)] == ["error"]
+    assert not held(one).busy
+    ask(one, "a")
+    assert held(one).busy == 1
+
+
+def test_creates_that_wait_count_as_requests() -> None:
+    one = client(Limits(request_bytes_per_connection=20_000))
+    ask(one)
+    ask(one, input="x" * 12_000)
+    before = held(one).request_bytes
+    assert before > 12_000
+    ask(one, "a", input="x" * 12_000)
+    (error,) = one.messages()
+    assert error["status"] == 429
+    assert "request_bytes_per_connection" in error["error"]["message"]
+    assert held(one).request_bytes == before
+    (first,) = dialled(one)
+    answer(one, first, "r1")
+    assert [kind for kind, _ in told(one)] == ["created", "in_progress", "completed", "error"], (
+        "with what goes to its provider it is twice as large"
+    )
+    assert not held(one).request_bytes
+    assert held(one).kept >= held(one)._laned.held > 0
+
+
+def test_a_hundred_that_are_refused_need_no_deep_stack() -> None:
+    one = client(Limits(responses_at_once_per_connection=1))
+    for _ in range(99):
+        ask(one, background=True)
+    assert [kind for kind, _ in told(one)] == ["error"] * 99
+    ask(one, "a")
+    for _ in range(90):
+        ask(one, "b", generate=False)
+    (first,) = dialled(one)
+    assert not one.messages()
+    answer(one, first)
+    assert len(one.messages()) == 3 + 2 * 90
+
+
+@pytest.mark.parametrize("answered", [Admitted(), Denied(403, None, "no", None)])
+def test_the_host_is_asked_when_its_turn_has_come(answered: Admitted | Denied) -> None:
+    one = client(settings=GatewaySettings(ask=("admit",)))
+    ask(one)
+    ask(one)
+    (asked,) = one.of(Ask)
+    assert isinstance(asked, Ask)
+    assert isinstance(asked.question, Admit)
+    one.gateway.answer(asked.id, answered, one.now)
+    one.collect()
+    if isinstance(answered, Admitted):
+        assert not one.of(Ask)
+        (first,) = dialled(one)
+        answer(one, first)
+        assert told(one) == DONE
+    else:
+        (error,) = one.messages()
+        assert (error["status"], error["error"]["message"]) == (403, "no")
+    assert len(one.of(Ask)) == 1
+
+
+def test_the_host_cancels_one_that_waits_for_it_and_one_that_runs() -> None:
+    one = client(settings=GatewaySettings(ask=("admit",)))
+    ask(one)
+    ask(one)
+    (asked,) = one.of(Ask)
+    assert isinstance(asked, Ask)
+    assert isinstance(asked.question, Admit)
+    assert one.gateway.cancel_exchange(asked.question.log_id, one.now)
+    one.collect()
+    (error,) = one.messages()
+    assert (error["status"], error["error"]["code"]) == (499, "cancelled")
+    (asked,) = one.of(Ask)
+    assert isinstance(asked, Ask)
+    one.gateway.answer(asked.id, Admitted(), one.now)
+    one.collect()
+    dialled(one)
+    (log_id,) = (event.log_id for event in one.events if isinstance(event, RequestAdmitted))
+    assert one.gateway.cancel_exchange(log_id, one.now)
+    one.collect()
+    assert [kind for kind, _ in told(one)] == ["error"]
+    assert not held(one).busy
+
+
+def test_a_client_that_goes_ends_what_runs_and_what_waits() -> None:
+    one = client()
+    ask(one)
+    ask(one)
+    dialled(one)
+    one.close()
+    assert [event.how for event in one.events if isinstance(event, ExchangeEnded)] == ["gone"]
+    assert [event.mode for event in one.events if isinstance(event, SessionEnded)] == ["responses"]
+    assert len([event for event in one.events if isinstance(event, RequestAdmitted)]) == 1
+    assert one.gateway.snapshot()["timers"] == one.gateway.snapshot()["exchanges"] == 0
+
+
+def test_a_drain_lets_what_runs_finish_and_begins_nothing() -> None:
+    one = client()
+    ask(one)
+    ask(one)
+    (first,) = dialled(one)
+    one.gateway.drain(one.now)
+    one.collect()
+    ask(one, "late")
+    (error,) = one.messages()
+    assert (error["status"], error["stream_id"]) == (503, "late")
+    assert not one.of(CloseMessages)
+    answer(one, first)
+    (*done, waited) = one.messages()
+    assert (len(done), waited["status"], waited["error"]["code"]) == (3, 503, "server_is_overloaded")
+    (close,) = one.of(CloseMessages)
+    assert isinstance(close, CloseMessages)
+    assert close.code == 1001
+
+
+def test_its_life_ends_when_what_runs_has_ended() -> None:
+    one = client(timeouts=Timeouts(responses_session_s=60.0, life_sign_s=None))
+    ask(one)
+    ask(one)
+    (first,) = dialled(one)
+    one.pass_time(61)
+    assert not one.messages(), "the client would think that what runs has failed"
+    ask(one, "late")
+    (late,) = one.messages()
+    assert (late["stream_id"], late["error"]["code"]) == ("late", "websocket_connection_limit_reached")
+    answer(one, first)
+    (*done, waited, last) = one.messages()
+    assert (len(done), waited, last) == (3, last, {key: late[key] for key in late if key != "stream_id"})
+    (close,) = one.of(CloseMessages)
+    assert isinstance(close, CloseMessages)
+    assert close.code == 1000
+
+
+def test_an_idle_one_is_closed_at_the_end_of_its_life_and_one_without_an_end_is_not() -> None:
+    one = client(timeouts=Timeouts(responses_session_s=60.0))
+    one.pass_time(61)
+    assert [message["status"] for message in one.messages()] == [400]
+    assert one.of(CloseMessages)
+    other = client(timeouts=Timeouts(responses_session_s=None))
+    other.pass_time(86_400)
+    assert not other.messages()
+    assert not other.of(CloseMessages)
+
+
+def test_a_silent_response_is_told_to_go_on() -> None:
+    one = client(timeouts=Timeouts(life_sign_s=20.0))
+    ask(one)
+    (conn,) = dialled(one)
+    one.pass_time(41)
+    assert told(one) == DONE[:2], "nothing had come"
+    one.provider_says(conn, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    one.provider_says(conn, b'data: {"type":"response.created","response":{"id":"r1","output":[]}}\n\n')
+    one.pass_time(40)
+    assert told(one) == [DONE[1]]
+    answered = {"id": "r1", "status": "completed", "output": []}
+    data = msgspec.json.encode({"type": "response.completed", "response": answered})
+    one.provider_says(conn, b"data: %b\n\n" % data)
+    assert told(one) == DONE[2:]
+    one.pass_time(100)
+    assert not one.messages(), "nothing runs"
+
+
+def test_the_beginning_that_waits_for_content_is_shown_to_who_has_waited() -> None:
+    one = client(timeouts=Timeouts(life_sign_s=20.0))
+    ask(one)
+    (conn,) = dialled(one)
+    one.provider_says(conn, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    one.provider_says(conn, b'data: {"type":"response.created","response":{"id":"r1","output":[]}}\n\n')
+    assert not one.messages()
+    one.pass_time(41)
+    messages = one.messages()
+    one.pass_time(80)
+    messages += one.messages()
+    assert [message["type"] for message in messages][:3] == [
+        "response.created",
+        "response.in_progress",
+        "response.in_progress",
+    ]
+    assert {message["response"]["id"] for message in messages} == {"r1"}
+    assert [message["sequence_number"] for message in messages] == list(range(len(messages)))
+
+
+def test_who_takes_nothing_gets_no_signs() -> None:
+    one = client(Limits(send_high_water_bytes=1), Timeouts(life_sign_s=20.0))
+    ask(one)
+    (conn,) = dialled(one)
+    one.provider_says(conn, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    event = (
+        b'data: {"type":"response.output_text.delta","item_id":"i","output_index":0,"content_index":0,"delta":"x"}\n\n'
+    )
+    one.provider_says(conn, event * 3)
+    queued = held(one).kept
+    one.pass_time(50)
+    assert held(one).kept == queued
+    assert one.of(Flush)
+
+
+def test_messages_that_are_none_of_ours() -> None:
+    one = client(Limits(unusable_messages_in_a_row=3))
+    for data in ("{", b"\xff"):
+        one.send(data)
+    one.say(type="response.processed", response_id="r")
+    for _ in range(3):
+        one.say(type="response.cancel")
+    assert [message["status"] for message in one.messages()] == [400] * 5
+    (close,) = one.of(CloseMessages)
+    assert isinstance(close, CloseMessages)
+    assert close.code == 1008
