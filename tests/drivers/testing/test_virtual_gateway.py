@@ -309,3 +309,19 @@ def test_a_stream_is_entered_first() -> None:
     _, client = answering()
     with pytest.raises(RuntimeError, match="enter the stream"):
         client.stream("openai", "models").metadata  # noqa: B018
+
+
+def test_a_client_of_responses_talks_in_raw_messages() -> None:
+    whole = {"id": "resp_1", "object": "response", "status": "completed", "output": []}
+    with VirtualGateway(CONFIG, MockProvider([MockResponse.json(whole)])) as gateway:
+        client = gateway.connect("/v1/local/default/openai/responses")
+        client.send(json.dumps({"type": "response.create", "stream_id": "a", "model": "gpt-5-mini", "input": "Hi"}))
+        told = [json.loads(text) for who, text in client.messages if who == "gateway"]
+        assert [message["type"] for message in told] == [
+            "response.created",
+            "response.in_progress",
+            "response.completed",
+        ]
+        assert {message["stream_id"] for message in told} == {"a"}
+        gateway.advance(3600)
+        assert client.closed == (1000, "the longest time of such a connection is over")
