@@ -392,8 +392,7 @@ class Gateway(LocalInputs[NativeItem]):
         return [item.event for item in self._take(conn, limit, now)]
 
     def next_timeout(self) -> float | None:
-        """The deadline for :meth:`handle_timeout`, in monotonic seconds; ``None`` if there is none. Read it again after
-        every input."""
+        """The deadline for :meth:`handle_timeout`, in monotonic seconds, or ``None``. Read it after every input."""
         return self._services.timers.next_deadline()
 
     @property

@@ -106,7 +106,7 @@ class LanedSession(Session[bytes]):
     def _take_in(self, turn: Turn, now: float) -> None:
         self._unusable = 0
         self._services.grow(turn.size)
-        fault = self._take_settings() or self._over_limits(turn.size, now)
+        fault = self.barred() or self._over_limits(turn.size, now)
         if fault is not None:
             self._tell(self._laned.turned_away(turn.event_id, fault), now)
             return
