@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "engine_api": {"dialects"},
     "recorder": {"downstream", "dialects", "gateway", "engine_api", "parts"},
-    "preload": {"bodies", "formats", "exchanges", "upstream", "sessions", "realtime", "recorder"},
+    "preload": {"bodies", "formats", "exchanges", "upstream", "dialects", "sessions", "realtime", "recorder"},
     "testing": {"wires"},
     "__init__": {
         "wires",
