@@ -78,10 +78,10 @@ def _read(array: bytes) -> list[_Item]:
 def _lenient(item: JsonObject) -> _Item:
     content = msgspec.Raw(b"[]" if not item.get("content") else b"1")
     return _Item(
-        text(item.get("type")),
-        text(item.get("call_id")) or None,
-        text(item.get("encrypted_content")) or None,
-        content,
+        type=text(item.get("type")),
+        call_id=text(item.get("call_id")) or None,
+        encrypted_content=text(item.get("encrypted_content")) or None,
+        content=content,
     )
 
 

@@ -116,10 +116,10 @@ def _read_create(members: Members) -> Ask | BadLane:
     parent = parse(body.get("previous_response_id", _NOTHING))
     refusal = _refuse(body, parent)
     return Ask(
-        lane,
-        {name: value for name, value in body.items() if name not in _OF_THE_CONNECTION},
-        body.get("input", _NOTHING),
-        parent if type(parent) is str else None,
+        lane=lane,
+        body={name: value for name, value in body.items() if name not in _OF_THE_CONNECTION},
+        input=body.get("input", _NOTHING),
+        parent=parent if type(parent) is str else None,
         generate=bytes(body.get("generate", _NOTHING)) != b"false",
         refusal=refusal,
     )
