@@ -28,7 +28,7 @@ from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId, CustomCost
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.call import ProviderCall
-from aigw_sansio.quotas.claim import Claim, StepQuota
+from aigw_sansio.quotas.claim import Claim, Spent, StepQuota
 from aigw_sansio.wires.http import Request
 
 ROLE = b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'
@@ -852,11 +852,11 @@ def test_usage_is_final_only_where_the_answer_came_to_its_end(complete: bool) ->
 
 
 class Charges:
-    """What is charged, of each step: tokens of input, and dollars."""
+    """What is charged, of each step."""
 
     def __init__(self, client: Client, prices: list[CustomCost | None]) -> None:
-        self.charged: list[tuple[int | None, float | None]] = []
-        self.ended: list[tuple[int | None, float | None]] = []
+        self.charged: list[Spent] = []
+        self.ended: list[Spent] = []
         claim = Claim("a/g", GatewaySettings())
         claim.keeper = self
         client.exchange_._steps = [
@@ -864,23 +864,23 @@ class Charges:
             for step, price in zip(client.exchange_._steps, prices, strict=True)
         ]
 
-    def charge(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
-        self.charged.append((None if usage is None else usage.input_tokens, cost))
+    def charge(self, quota: StepQuota, spent: Spent, now: float) -> None:
+        self.charged.append(spent)
 
-    def finish(self, quota: StepQuota, usage: UsageReported | None, cost: float | None, now: float) -> None:
-        self.ended.append((None if usage is None else usage.input_tokens, cost))
+    def finish(self, quota: StepQuota, spent: Spent, now: float) -> None:
+        self.ended.append(spent)
 
 
 @pytest.mark.parametrize(
     ("price", "tried", "last"),
     [
-        (CustomCost(per_token_in=2.0), [(5, 10.0), (5, 10.0)], (None, None)),
-        (CustomCost(total_cost=7.0), [(5, None), (5, None)], (None, 7.0)),  # of all tries together
-        (None, [(5, None), (5, None)], (None, None)),
+        (CustomCost(per_token_in=2.0), [Spent(6, 10_000_000_000), Spent(6, 10_000_000_000)], Spent()),
+        (CustomCost(total_cost=7.0), [Spent(6), Spent(6)], Spent(0, 7_000_000_000)),  # of all tries together
+        (None, [Spent(6), Spent(6)], Spent()),
     ],
 )
 def test_each_try_that_reported_usage_is_charged_once(
-    price: CustomCost | None, tried: list[tuple[int, float | None]], last: tuple[None, float | None]
+    price: CustomCost | None, tried: list[Spent], last: Spent
 ) -> None:
     client = Client({}, {}, format="anthropic-messages")
     charges = Charges(client, [price, price])
@@ -901,7 +901,7 @@ def test_a_try_that_is_running_is_charged_at_its_end() -> None:
     client.eof()
     client.begin(start)
     client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
-    assert (charges.charged, charges.ended) == ([(5, 10.0)], [(5, 10.0)])
+    assert (charges.charged, charges.ended) == ([Spent(6, 10_000_000_000)], [Spent(6, 10_000_000_000)])
 
 
 def test_usage_is_left_out_when_unknown() -> None:
