@@ -32,10 +32,18 @@ class Request(NamedTuple):
     body: Json
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    models: "ScriptedModels"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A gateway that goes away resets its connections."""
+
+
 class ScriptedModels:
     """A server of all three providers. ``requests`` are those that came."""
 
-    def __init__(self, server: ThreadingHTTPServer) -> None:
+    def __init__(self, server: _Server) -> None:
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         self.requests: list[Request] = []
 
@@ -47,10 +55,8 @@ class ScriptedModels:
 @contextmanager
 def scripted_models() -> Iterator[ScriptedModels]:
     """The server runs while the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    made = ScriptedModels(server)
-    server.models = made  # type: ignore[attr-defined]
+    server = _Server(("127.0.0.1", 0), _Handler)
+    made = server.models = ScriptedModels(server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -69,9 +75,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        models: ScriptedModels = self.server.models  # type: ignore[attr-defined]
+        assert isinstance(self.server, _Server)
         path = self.path.partition("?")[0]
-        models.requests.append(Request(path, body))
+        self.server.models.requests.append(Request(path, body))
         if path.endswith("/responses"):
             asked, write = _of_responses(body), _responses
         elif path.endswith("/messages"):

@@ -1,13 +1,10 @@
 """The npm library ``ws``, the WebSocket client of most of Node."""
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
-import anyio
 import pytest
 from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, wants_clients, world
+from tests.rigs.npm import npm_folder, run_node
 
 from aigw_drivers.server.serve import DriverName
 
@@ -23,22 +20,13 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which ``ws`` is installed."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed; it brings ws")
-    folder = tmp_path_factory.mktemp("node")
-    command = ["npm", "install", "--prefix", str(folder), "--no-audit", "--no-fund", "ws@8"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if result.returncode:
-        pytest.skip(f"npm cannot install ws: {result.stderr[-200:]}")
-    return folder
+    return npm_folder(tmp_path_factory, "ws@8")
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
 async def test_a_session(driver: DriverName, library: Path) -> None:
     async with world(driver, authentication=True) as w:
-        result = await anyio.run_process(["node", str(SCRIPT), str(library), w.url, TOKEN, KEY], check=False)
-        assert result.returncode == 0, result.stderr.decode()
-        seen = json.loads(result.stdout)
+        seen = await run_node(SCRIPT, str(library), w.url, TOKEN, KEY)
         assert seen["extensions"] is None or "permessage-deflate" in seen["extensions"]
         assert seen["pong"] == "are you there"
         assert seen["protocol"] == "realtime"
