@@ -16,7 +16,9 @@ def config_for(provider_url: str, *, h2c: bool = False, tap: bool = False, cache
         gateways={"local/default": GatewaySettings(cache_ttl=cache_ttl)},
         providers={"custom-bench": ProviderSettings(base_url=provider_url, http2="on" if h2c else "off")},
         emit_provider_events=tap,
-        limits=Limits(exchanges_per_connection=1000, upstream_connections_per_origin=2000),
+        limits=Limits(
+            exchanges_per_connection=1000, upstream_connections_per_origin=2000, responses_at_once_per_connection=32
+        ),
     )
 
 

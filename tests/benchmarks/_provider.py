@@ -1,8 +1,9 @@
 """A provider that costs little: HTTP/1.1 on a bare ``asyncio.Protocol``, for measuring what stands before it.
 
-``python -m tests.benchmarks._provider PORT``. A request's JSON body may say ``chunks``, ``interval_s``, ``size``,
-``finish`` (tell the finish of the response) and ``phase`` (``no_head``, ``head_only``, ``streaming``, ``no_end``: where to stop and wait). ``GET /log`` answers with
-when each connection was seen to end (``time.monotonic``), and how many bytes were written.
+``python -m tests.benchmarks._provider PORT [DEFAULTS]``. The JSON body of a request, or DEFAULTS for all of them, may say
+``chunks``, ``interval_s``, ``size``, ``finish`` (tell the finish of the response) and ``phase`` (``no_head``,
+``head_only``, ``streaming``, ``no_end``: where to stop and wait). ``GET /log`` answers with when each connection was seen
+to end (``time.monotonic``), and how many bytes were written.
 """
 
 import asyncio
@@ -29,6 +30,7 @@ class Provider(asyncio.Protocol):
     """One connection."""
 
     log: ClassVar[list[dict[str, float]]] = []
+    defaults: ClassVar[dict[str, Any]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -57,7 +59,9 @@ class Provider(asyncio.Protocol):
                 )
                 self.log.clear()
             else:
-                self._work = asyncio.get_running_loop().create_task(self._answer(json.loads(body or b"{}")))
+                self._work = asyncio.get_running_loop().create_task(
+                    self._answer({**self.defaults, **json.loads(body or b"{}")})
+                )
 
     def pause_writing(self) -> None:
         self._paused = True
@@ -115,4 +119,5 @@ async def main(protocol: type[asyncio.Protocol], port: int) -> None:
 
 
 if __name__ == "__main__":
+    Provider.defaults = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
     asyncio.run(main(Provider, int(sys.argv[1])))
