@@ -3,8 +3,8 @@
 Decides: the rule by which a model answers, and how three providers write it as a stream. Must not know: the gateway.
 
 A model that is given a tool calls it once, then says what came back. Otherwise it says how many turns of the user it
-saw, and the last of them; so a test sees whether the whole conversation was sent. ``fail`` is refused with 429, and at
-``die`` the connection breaks in the middle. The provider of Responses counts nothing and repeats no output at its end.
+saw, and the last of them; so a test sees whether the whole conversation was sent. ``fail`` is refused with 429, at
+``die`` the connection breaks in the middle, and before what answers ``think`` stands sealed reasoning. The provider of Responses counts nothing and repeats no output at its end.
 """
 
 import json
@@ -174,6 +174,7 @@ def _answer(asked: Asked) -> list[str] | None:
     return [f"{len(asked.said)}: ", asked.said[-1] if asked.said else ""]
 
 
+SEAL = "c2VhbGVk"
 ARGUMENTS = ['{"city":', '"Turku"}']
 
 
@@ -183,20 +184,26 @@ def _responses(asked: Asked, model: str) -> Iterator[Json]:
     for kind in ("created", "in_progress"):
         yield {"type": f"response.{kind}", "sequence_number": 0, "response": {**response, "status": "in_progress"}}
     words = _answer(asked)
+    first = int(asked.said[-1:] == ["think"])
+    if first:
+        thought = {"id": "rs_1", "type": "reasoning", "summary": []}
+        yield {"type": "response.output_item.added", "sequence_number": 0, "output_index": 0, "item": thought}
+        sealed = {**thought, "encrypted_content": SEAL}
+        yield {"type": "response.output_item.done", "sequence_number": 0, "output_index": 0, "item": sealed}
     if words is None:
         item: Json = {"id": f"fc_{number}", "type": "function_call", "call_id": f"call_{number}", "name": asked.tool}
         pieces, kind, member = ARGUMENTS, "function_call_arguments", "arguments"
         bare: Json = {**item, "status": "in_progress", "arguments": ""}
         done: Json = {**item, "status": "completed", "arguments": "".join(ARGUMENTS)}
-        at: Json = {"item_id": item["id"], "output_index": 0}
+        at: Json = {"item_id": item["id"], "output_index": first}
     else:
         item = {"id": f"msg_{number}", "type": "message", "role": "assistant"}
         pieces, kind, member = words, "output_text", "text"
         part = {"type": "output_text", "text": "".join(words), "annotations": [], "logprobs": []}
         bare = {**item, "status": "in_progress", "content": []}
         done = {**item, "status": "completed", "content": [part]}
-        at = {"item_id": item["id"], "output_index": 0, "content_index": 0}
-    yield {"type": "response.output_item.added", "sequence_number": 0, "output_index": 0, "item": bare}
+        at = {"item_id": item["id"], "output_index": first, "content_index": 0}
+    yield {"type": "response.output_item.added", "sequence_number": 0, "output_index": first, "item": bare}
     if words is not None:
         yield {"type": "response.content_part.added", "sequence_number": 0, **at, "part": {**part, "text": ""}}
     more: Json = {} if words is None else {"logprobs": []}
@@ -206,7 +213,7 @@ def _responses(asked: Asked, model: str) -> Iterator[Json]:
     yield {"type": f"response.{kind}.done", "sequence_number": 0, **at, member: "".join(pieces), **ended}
     if words is not None:
         yield {"type": "response.content_part.done", "sequence_number": 0, **at, "part": part}
-    yield {"type": "response.output_item.done", "sequence_number": 0, "output_index": 0, "item": done}
+    yield {"type": "response.output_item.done", "sequence_number": 0, "output_index": first, "item": done}
     usage = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
     yield {
         "type": "response.completed",
@@ -226,16 +233,26 @@ def _messages(asked: Asked, model: str) -> Iterator[Json]:
     }
     yield {"type": "message_start", "message": {**message, "usage": {"input_tokens": 3, "output_tokens": 1}}}
     words = _answer(asked)
+    first = int(asked.said[-1:] == ["think"])
+    if first:
+        yield {
+            "type": "content_block_start",
+            "index": 0,
+            "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+        }
+        for delta in ({"type": "thinking_delta", "thinking": "Hm."}, {"type": "signature_delta", "signature": SEAL}):
+            yield {"type": "content_block_delta", "index": 0, "delta": delta}
+        yield {"type": "content_block_stop", "index": 0}
     block: Json = {"type": "text", "text": ""}
     if words is None:
         block = {"type": "tool_use", "id": f"toolu_{len(asked.said)}", "name": asked.tool, "input": {}}
-    yield {"type": "content_block_start", "index": 0, "content_block": block}
+    yield {"type": "content_block_start", "index": first, "content_block": block}
     for piece in words or ARGUMENTS:
         delta = {"type": "text_delta", "text": piece}
         if words is None:
             delta = {"type": "input_json_delta", "partial_json": piece}
-        yield {"type": "content_block_delta", "index": 0, "delta": delta}
-    yield {"type": "content_block_stop", "index": 0}
+        yield {"type": "content_block_delta", "index": first, "delta": delta}
+    yield {"type": "content_block_stop", "index": first}
     reason = "tool_use" if words is None else "end_turn"
     yield {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": {"output_tokens": 4}}
     yield {"type": "message_stop"}

@@ -11,7 +11,8 @@ from typing import Any
 
 import anyio
 import pytest
-from tests.reading.responses_messages import ENDS, MATERIAL, one_response, problems
+from tests.peers.scripted_models import SEAL
+from tests.reading.responses_messages import ENDS, MATERIAL, OPEN, SDK, one_response, problems
 from tests.rigs.client_gateway import DRIVERS
 from tests.rigs.responses_gateway import MODELS, TOKEN, ResponsesWorld, responses_gateway
 
@@ -32,6 +33,7 @@ class Socket:
     """One connection of a client."""
 
     def __init__(self, client: WebSocketClient, model: str) -> None:
+        self.schemas: tuple[str, ...] = (OPEN, SDK)
         self._client = client
         self._model = model
 
@@ -41,7 +43,10 @@ class Socket:
         messages: list[dict[str, Any]] = []
         while not messages or messages[-1]["type"] not in (*ENDS, "error"):
             messages.append(json.loads(await self._client.receive()))
-        assert not MATERIAL.is_dir() or [wrong for message in messages for wrong in problems(message)] == []
+        assert (
+            not MATERIAL.is_dir()
+            or [wrong for message in messages for wrong in problems(message, schemas=self.schemas)] == []
+        )
         return messages
 
     async def response(self, **members: object) -> dict[str, Any]:
@@ -150,6 +155,49 @@ async def test_websocket_compact_new_chain() -> None:
             await one.response(store=False, previous_response_id=first["id"], input=NEXT)
             sent = [request["input"] for request in world.models.bodies("/responses")]
             assert [items[0]["type"] for items in sent] == ["compaction", "compaction"]
+
+
+@pytest.mark.parametrize(
+    ("format", "ending", "sent"),
+    [
+        (
+            "openai-responses",
+            "/responses",
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": SEAL},
+        ),
+        ("anthropic-messages", "/messages", {"type": "thinking", "thinking": "Hm.", "signature": SEAL}),
+    ],
+)
+async def test_sealed_reasoning_goes_back_to_its_maker(format: str, ending: str, sent: dict[str, Any]) -> None:
+    with anyio.fail_after(60):
+        async with responses_gateway() as world, socket(world, format) as one:
+            asked = {"store": False, "include": ["reasoning.encrypted_content"], "reasoning": {"effort": "low"}}
+            first = await one.response(input="think", **asked)
+            assert first["output"][0]["encrypted_content"]
+            await one.response(input="Again", previous_response_id=first["id"], **asked)
+            again = world.models.bodies(ending)[1]
+            items = again["input"] if "input" in again else again["messages"][1]["content"]
+            assert sent in items
+
+
+IMAGE = "data:image/png;base64,iVBORw0KGgo="
+FORM = {"type": "json_schema", "name": "f", "strict": True, "schema": {
+    "type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", MODELS)
+async def test_an_image_and_a_form_of_output_reach_the_provider(format: str) -> None:
+    with anyio.fail_after(60):
+        async with responses_gateway() as world, socket(world, format) as one:
+            parts = [
+                {"type": "input_text", "text": "See"},
+                {"type": "input_image", "image_url": IMAGE, "detail": "auto"},
+            ]
+            response = await one.response(input=[{"role": "user", "content": parts}], text={"format": FORM})
+            assert response["text"]["format"]["name"] == "f"
+            [request] = world.models.requests
+            assert "iVBORw0KGgo=" in json.dumps(request.body)
+            assert '"integer"' in json.dumps(request.body).lower()
 
 
 @pytest.mark.parametrize("format", MODELS)
