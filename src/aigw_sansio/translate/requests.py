@@ -91,10 +91,12 @@ def write_request(prompt: Prompt, target: str) -> tuple[WireRequest, tuple[Note,
 
 def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain | None] | Refused:
     read, plain = find_reader(source)
+    may_be_plain = True
     if type(body) is bytes:
-        found = plain.read_text(body, notes)
-        if found is not None:
-            return found
+        told = plain.read_text(body, notes)
+        if told:
+            return told
+        may_be_plain = told is None
         try:
             body = _decode(body)
         except UNREADABLE:
@@ -102,7 +104,7 @@ def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain |
     if type(body) is not dict:
         return Refused("body", "It must be a JSON object.")
     members: JsonObject = body
-    found = plain.read(members, notes)
+    found = plain.read(members, notes) if may_be_plain else None
     if found is not None:
         return found
     prompt = read(members, notes)

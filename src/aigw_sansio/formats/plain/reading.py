@@ -5,7 +5,7 @@ Decides: the order of the steps: the conversation first, then the settings aroun
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -23,7 +23,17 @@ ReadPlain: TypeAlias = tuple[Prompt, Plain]
 class PlainReader:
     """Reads one format. Its methods return ``None`` for a request that is not plain, and then note nothing."""
 
-    __slots__ = ("_conversation", "_decode", "_member", "_of_messages", "_of_value", "_read", "_settings", "_values")
+    __slots__ = (
+        "_conversation",
+        "_decode",
+        "_member",
+        "_of_messages",
+        "_of_value",
+        "_place",
+        "_read",
+        "_settings",
+        "_values",
+    )
 
     def __init__(
         self,
@@ -37,6 +47,8 @@ class PlainReader:
         """``text`` is the form of the JSON, and ``member`` where it has its conversation: ``of_messages`` reads that
         once it is decoded, ``of_value`` a JSON value. ``read`` reads the settings around it."""
         self._decode = msgspec.json.Decoder(text).decode
+        #: How ``msgspec`` names the place of a message.
+        self._place = f"`$.{member}["
         self._member = member
         self._conversation = attrgetter(member)
         self._settings = tuple(name for name in text.__struct_fields__ if name != member)
@@ -49,10 +61,13 @@ class PlainReader:
         """The prompt in ``body``."""
         return self._around(body, notes, self._of_value(body.get(self._member)))
 
-    def read_text(self, text: bytes, notes: list[Note]) -> ReadPlain | Refused | None:
-        """The prompt in JSON. It is given up, too, if there are members beside that few requests have."""
+    def read_text(self, text: bytes, notes: list[Note]) -> ReadPlain | Refused | Literal[False] | None:
+        """The prompt in JSON. ``None``, too, if there are members beside that few requests have: next, :meth:`read` its
+        value. ``False`` if that would find the conversation not plain."""
         try:
             found = self._decode(text)
+        except msgspec.ValidationError as error:
+            return False if self._place in str(error) else None
         except UNREADABLE:
             return None
         body = {

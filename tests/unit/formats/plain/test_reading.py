@@ -36,12 +36,16 @@ def test_a_request_is_read_with_its_settings() -> None:
         b'{"model":"m"}',
         b'{"messages":1}',
         b'{"messages":[%b],"unusual":1}' % HELLO,
-        b'{"messages":[{"role":"user","content":["x"]}]}',
         b'{"messages":[%b],"tools":%b}' % (HELLO, b"[" * 5000),
     ],
 )
-def test_other_requests_are_given_up(text: bytes) -> None:
+def test_other_requests_are_read_as_values(text: bytes) -> None:
     assert PLAIN.read_text(text, []) is None
+
+
+@pytest.mark.parametrize("message", [b'{"role":"user","content":["x"]}', b'{"role":"other"}', b"1", b'{"role":1}'])
+def test_a_conversation_that_is_not_plain_is_not_read_twice(message: bytes) -> None:
+    assert PLAIN.read_text(b'{"messages":[%b,%b]}' % (HELLO, message), []) is False
 
 
 def test_a_setting_that_is_wrong_is_refused() -> None:
