@@ -73,7 +73,7 @@ class PlainReader:
         body = {
             name: value for name, value in zip(self._settings, self._values(found), strict=True) if value is not UNSET
         }
-        return self._around(body, notes, self._of_messages(self._conversation(found)))
+        return self._around(body, notes, self._of_messages(self._conversation(found))) or False
 
     def _around(self, body: JsonObject, notes: list[Note], plain: Plain | None) -> ReadPlain | Refused | None:
         if plain is None:

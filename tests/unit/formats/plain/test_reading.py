@@ -43,7 +43,9 @@ def test_other_requests_are_read_as_values(text: bytes) -> None:
     assert PLAIN.read_text(text, []) is None
 
 
-@pytest.mark.parametrize("message", [b'{"role":"user","content":["x"]}', b'{"role":"other"}', b"1", b'{"role":1}'])
+@pytest.mark.parametrize(
+    "message", [b'{"role":"user","content":["x"]}', b'{"role":"other"}', b"1", b'{"role":"assistant"}']
+)
 def test_a_conversation_that_is_not_plain_is_not_read_twice(message: bytes) -> None:
     assert PLAIN.read_text(b'{"messages":[%b,%b]}' % (HELLO, message), []) is False
 
