@@ -22,7 +22,7 @@ from statistics import median
 from time import thread_time
 
 import msgspec
-from tests.rigs.asked import MODELS, content, framed, opening, request
+from tests.rigs.asked import MODELS, content, framed, opening, pictured, request
 from tests.rigs.core_stream import Rig, http_chunk
 from tests.rigs.litellm_client import LiteLlm
 
@@ -119,6 +119,18 @@ def requests(lite: LiteLlm | None, size: int, rounds: int, *, text: bool) -> Non
                 candidates["json"] = timed(json_alone(body, source, target, model))
             show(f"{source} -> {target}", in_turns(candidates, rounds), ratios)
     summary(ratios)
+
+
+def not_plain(size: int, rounds: int) -> None:
+    """A request whose last message makes turns of all, for one target."""
+    print(f"\na request of {size // KIB} KiB with a picture at its end, from JSON text to JSON text, microseconds")
+    for source in CLIENT_FORMATS:
+        candidates = {
+            "here": timed(translation(pictured(source, size), source, "cohere-v2", MODELS["cohere-v2"], text=True)),
+            "plain": timed(translation(request(source, size), source, "cohere-v2", MODELS["cohere-v2"], text=True)),
+        }
+        times = in_turns(candidates, rounds)
+        print(f"  {source + ' -> cohere-v2':42}{times['here']:>10.2f}   without it{times['plain']:>10.2f}", flush=True)
 
 
 def translation(body: JsonObject, source: str, target: str, model: str, *, text: bool) -> Callable[[], object]:
@@ -242,6 +254,7 @@ def main() -> None:
                 print(f"  request of {size} KiB: {len(json.dumps(request('openai-chat', size * KIB)))} bytes")
                 for text in (True, False):
                     requests(lite, size * KIB, rounds, text=text)
+            not_plain(100 * KIB, rounds)
             if not args.requests:
                 chunks(lite, rounds)
         finally:

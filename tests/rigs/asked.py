@@ -3,6 +3,9 @@
 import json
 from typing import Any, Final
 
+import msgspec
+
+from aigw_sansio.prompt import Image, Prompt, Uri
 from aigw_sansio.translate import Refused, read_request, write_request
 
 #: What each provider calls its model, by the name of its format.
@@ -61,11 +64,25 @@ def chat_request(size: int) -> dict[str, Any]:
 def request(client_format: str, size: int) -> dict[str, Any]:
     """The same request in any format of clients."""
     body = chat_request(size)
-    if client_format == "openai-chat":
-        return body
+    return body if client_format == "openai-chat" else _written(_read(body), client_format)
+
+
+def pictured(client_format: str, size: int) -> dict[str, Any]:
+    """The same with a picture in its last message: so its conversation is not plain."""
+    prompt = _read(chat_request(size))
+    last = prompt.turns[-1]
+    seen = msgspec.structs.replace(last, parts=(*last.parts, Image(Uri("https://pictures.example/1.png"))))
+    return _written(msgspec.structs.replace(prompt, turns=(*prompt.turns[:-1], seen)), client_format)
+
+
+def _read(body: dict[str, Any]) -> Prompt:
     read = read_request(body, "openai-chat")
     assert not isinstance(read, Refused), read
-    written = write_request(read[0], client_format)
+    return read[0]
+
+
+def _written(prompt: Prompt, client_format: str) -> dict[str, Any]:
+    written = write_request(prompt, client_format)
     assert not isinstance(written, Refused), written
     return written[0].body
 
