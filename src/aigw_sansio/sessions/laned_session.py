@@ -11,10 +11,11 @@ the next one.
 from collections.abc import Callable
 
 from ..dialects.base import LanedDialect
-from ..dialects.commands import Create, Reply, Turn, Unusable
+from ..dialects.commands import Reply, Turn, Unusable
 from ..downstream.channel import MessageChannel
 from ..engine.client import Requester
 from ..engine.services import Services
+from ..engine.turns import FRAME_COST
 from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Cancellable, Scheduled
 from ..exchanges.source import Source
@@ -54,7 +55,7 @@ class LanedSession(Session[bytes]):
         self._laned = dialect
         self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
         self._expired = False  # it has lived as long as it may: nothing begins any more
-        self._turning = False  # turns are given at the end of the input
+        self._turning = False  # turns are given now, at the end of the input, or in a later call
         self._old_timer = services.timers.timer(self._on_too_old)
         self._sign_timer = services.timers.timer(self._on_silence)
         super().__init__(
@@ -93,18 +94,17 @@ class LanedSession(Session[bytes]):
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:
         command = self._laned.receive(data)
-        if type(command) is Turn:
-            self._arm_idle(now)
-            self._take_in(command, now)
-        elif type(command) is Reply:
-            self._arm_idle(now)
-            self._unusable = 0
-            self._tell(command.messages, now)
-        elif type(command) is Unusable:
+        if isinstance(command, Unusable):
             self.execute(command, now)
+            return
+        self._arm_idle(now)
+        self._unusable = 0
+        if isinstance(command, Reply):
+            self._tell(command.messages, now)
+        else:
+            self._take_in(command, now)
 
     def _take_in(self, turn: Turn, now: float) -> None:
-        self._unusable = 0
         self._services.grow(turn.size)
         fault = self.barred() or self._over_limits(turn.size, now)
         if fault is not None:
@@ -113,22 +113,34 @@ class LanedSession(Session[bytes]):
         self._lanes.add(turn)
         self._give_turns(now)
 
+    def proceed(self, now: float) -> None:
+        """Begin more of what may begin. Implements ``Worker``."""
+        self._give_turns(now)
+
     def _give_turns(self, now: float) -> None:
-        """Begin what may begin."""
-        self._turning = False
+        """Begin what may begin: one, and more as long as this call may do more."""
+        self._turning = True  # what ends meanwhile needs no other call of this
+        turns = self._services.turns
         while not self.channel.ended and (turn := self._lanes.next()) is not None:
-            event_id = turn.event_id
-            if self._expired:
-                self._reply(event_id, self._laned.too_old(event_id), now)
-                continue
-            log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
-            command = self._laned.begin(event_id, log_id, created)
-            if type(command) is Create:
-                self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
-                self._watch_silence(now)
-            elif type(command) is Reply:
-                self._reply(event_id, command.messages, now)
+            turns.left -= FRAME_COST + turn.size
+            self._give_turn(turn.event_id, now)
+            if turns.left <= 0 and self._lanes.waiting:
+                turns.postpone(self)
+                return
+        self._turning = False
         self._check_idle(now)
+
+    def _give_turn(self, event_id: str, now: float) -> None:
+        if self._expired:
+            self._reply(event_id, self._laned.too_old(event_id), now)
+            return
+        log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
+        command = self._laned.begin(event_id, log_id, created)
+        if isinstance(command, Reply):
+            self._reply(event_id, command.messages, now)
+        else:
+            self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
+            self._watch_silence(now)
 
     def _reply(self, event_id: str, messages: list[bytes], now: float) -> None:
         """The dialect itself has replied to a create."""
@@ -171,6 +183,7 @@ class LanedSession(Session[bytes]):
         self._old_timer.close()
         self._sign_timer.close()
         self._lanes.close()
+        self._services.turns.withdraw(self)
         super().channel_ended(by, code, reason, now)
 
     def _check_idle(self, now: float) -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.rigs.message_client import MessageClient
 
-from aigw_sansio import CloseMessages, Config, ConnId, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio import CloseMessages, Config, ConnId, Continue, GatewaySettings, Limits, ProviderSettings, Timeouts
 from aigw_sansio.effects import Admit, Admitted, Ask, Connect, Denied, Flush
 from aigw_sansio.events import ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
 
@@ -152,6 +152,24 @@ def test_a_hundred_that_are_refused_need_no_deep_stack() -> None:
     assert not one.messages()
     answer(one, first)
     assert len(one.messages()) == 3 + 2 * 90
+
+
+def test_what_waited_is_begun_in_several_calls() -> None:
+    one = client()
+    ask(one)
+    for _ in range(60):
+        ask(one, generate=False, input="x" * 50_000)
+    (first,) = dialled(one)
+    answer(one, first)
+    counts = [len(one.messages())]
+    while one.of(Continue):
+        one.gateway.proceed(one.now)
+        one.collect()
+        counts.append(len(one.messages()))
+    assert sum(counts) == 3 + 2 * 60
+    assert len(counts) > 3
+    assert max(counts) < 3 + 2 * 30
+    assert not held(one).busy
 
 
 @pytest.mark.parametrize("answered", [Admitted(), Denied(403, None, "no", None)])

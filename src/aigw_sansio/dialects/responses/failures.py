@@ -113,7 +113,7 @@ def failed_error(failed: ResponseFailed, said: JsonObject) -> JsonObject:
     if type(code) is str and code:
         told["code"] = code
         told.pop("type", None)
-        if type(kind) is str and kind and kind not in (*_EVENTS, code):
+        if type(kind) is str and kind and kind != code and kind not in _EVENTS:
             told["type"] = kind
     return told if param is None else {**told, "param": param}
 

@@ -71,3 +71,11 @@ def test_conversations_grow_and_share() -> None:
     assert both[0].items[0] is both[1].items[0]
     assert both[0].base == "r0"
     assert both[0].size > both[0].with_items(b"").size - 1 > first.size
+
+
+def test_many_small_texts_become_one() -> None:
+    conversation = Conversation()
+    for number in range(1000):
+        conversation = conversation.with_items(b"%d" % number)
+        assert len(conversation.items) <= 64
+    assert b",".join(conversation.items).split(b",") == [b"%d" % number for number in range(1000)]
