@@ -27,11 +27,11 @@ What there is
   exchange is its :class:`NativeMetadata`.
 * Questions (``Question``) and their answers (``Answer``): :class:`Authenticate` and :class:`Authenticated` (with an
   :class:`Allowance`), :class:`Admit` and :class:`Admitted` or :class:`Denied`, :class:`FindKey` and :class:`Key`,
-  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`Count` (of
-  each :class:`Counter`) and :class:`Counted`, :class:`FetchMedia` and :class:`FetchedMedia`, :class:`LookUp` and
-  :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or :class:`Miss`, :class:`Review` (of some
-  :class:`Passage`) and :class:`Released` or :class:`Stopped`; :class:`Unavailable` answers each. :class:`HeaderFields`
-  are header fields in them.
+  :class:`ReadMetrics` and :class:`Metrics`, :class:`Sign` and :class:`Signed`, :class:`Count` (of each
+  :class:`Counter`, and of :class:`Places`) and :class:`Counted`, :class:`FetchMedia` and :class:`FetchedMedia`,
+  :class:`LookUp` and :class:`Hit` (with the :class:`KeptResponse` of a :class:`Keep`) or :class:`Miss`,
+  :class:`Review` (of some :class:`Passage`) and :class:`Released` or :class:`Stopped`; :class:`Unavailable` answers
+  each. :class:`HeaderFields` are header fields in them.
 * Events for the host: ``Event`` is any lifecycle event, from :class:`SessionOpened` to :class:`ProviderEventRead`;
   ``ProviderEvent`` is any event of a provider's response, from :class:`ResponseStarted` to :class:`Unrecognised`.
 * Parts of the host's own: :class:`Parts`, for a gateway. Rows of providers are :class:`Provider` with :class:`Route`,
@@ -190,7 +190,7 @@ from .parts.translator import Translator
 from .providers.key_location import KeyLocation
 from .providers.row import Provider, RealtimeRoute, Route
 from .providers.upgrade import UpgradeRequest, UpgradeTransform
-from .quota_rules import Count, Counted, Counter, QuotaRule, Selector
+from .quota_rules import Count, Counted, Counter, Places, QuotaRule, Selector
 from .review import Passage, Released, Review, Stopped
 from .secret import HeaderFields, Secret
 from .wires.tunnel import Tunnel
@@ -279,6 +279,7 @@ __all__ = [
     "Parts",
     "Passage",
     "PauseReading",
+    "Places",
     "Provider",
     "ProviderEvent",
     "ProviderEventRead",

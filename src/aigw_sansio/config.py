@@ -108,6 +108,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     cancelled_s: float = 1.0  #: from a cancel until the exchange counts no more
     ask_s: float = 5.0  #: for the host's answer
     store_s: float = 1.0  #: for an answer that the host takes from a store
+    lease_s: float = 15.0  #: from the last sign of a process to its requests counting no more among those that run
     fetch_s: float = 30.0  #: for its answer to a question for media
     look_up_s: float = 0.25  #: for its answer from the cache; then the request goes to its provider
     review_s: float = 10.0  #: for its answer to a review; then the response is stopped

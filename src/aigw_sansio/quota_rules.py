@@ -100,21 +100,43 @@ class Counter(msgspec.Struct, frozen=True):
         return max(self.amount, 1)
 
 
+class Places(msgspec.Struct, frozen=True):
+    """How many requests and realtime sessions of one gateway run in one process.
+
+    ``gateway``: ``ACCOUNT/GATEWAY``. ``holder`` names the process; no other has this name, also none after it.
+    ``running``: all that run there, with the one that wants to begin. ``number`` grows with each that the process
+    tells: one with a smaller number than what is known says nothing new. ``limit``: the most that may run in all
+    processes together, else it is refused; ``None``: it is told, whatever the others run. ``lease_s``: what is told
+    holds so many seconds; then the process runs nothing.
+    """
+
+    gateway: str
+    holder: str
+    running: int
+    number: int
+    limit: int | None
+    lease_s: float
+
+
 class Count(msgspec.Struct, frozen=True):
-    """Have all ``counters`` room? If so, add to all of them, else to none. Answered by :class:`Counted`; default: the
-    gateway's setting ``fail_open`` decides.
+    """Have all ``counters`` room, and ``places``, if there are any? If so, add to all of them, and remember the places,
+    else do nothing. Answered by :class:`Counted`; default: the gateway's setting ``fail_open`` decides.
 
     Asked if ``ask`` of the gateway's settings names ``count``, when a request is about to go to a provider (a cache has
-    no answer to it), and again when its tokens or its cost are known: then no counter has a limit. The counters are of
-    one gateway, so that a store may keep them together. All that share them must ask the same host.
+    no answer to it), and again when its tokens or its cost are known: then no counter has a limit. With a limit of what
+    runs at once (``concurrency``) it is also asked when something has ended, and now and then while something runs:
+    then there may be no counters. The counters are of one gateway, so that a store may keep them together. All that
+    share them must ask the same host. One that answers without looking at ``places`` limits each process by itself.
     """
 
     counters: tuple[Counter, ...]
+    places: Places | None = None
 
 
 class Counted(msgspec.Struct, frozen=True):
     """The answer to :class:`Count`. ``refused`` is the place of the counter that is full, of which the wait is the
-    longest; ``None``: there was room, and it is counted. ``retry_after_s``: the seconds until there is room."""
+    longest, or the number of counters if it is the places that are; ``None``: there was room, and it is counted.
+    ``retry_after_s``: the seconds until there is room."""
 
     refused: int | None = None
     retry_after_s: float = 0.0

@@ -25,7 +25,7 @@ CORE_EXPORTS = {
     "Gateway", "Engine", "MessageEngine", "READ_SIZE", "Config", "Limits", "Timeouts", "Retry", "GatewaySettings", "ProviderSettings", "QuotaRule", "Selector", "Secret", "ConfigError", "SettingError",
     # effects, questions and answers
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
-    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "ReadMetrics", "Metrics", "ReadPage", "Page", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Review", "Passage", "Released", "Stopped", "Unavailable",
+    "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "Places", "ReadMetrics", "Metrics", "ReadPage", "Page", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Review", "Passage", "Released", "Stopped", "Unavailable",
     # lifecycle events
     "Event", "LifecycleEvent", "SessionOpened", "SessionDetached", "SessionResumed", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
     "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead", "RecordOptions", "CustomCost",
@@ -102,8 +102,8 @@ INNER_MODULES = {
     },
     "server.quota_values": {"quoting"},  # how places are written
     "server.toml_values": {"quoting"},
-    "stores.memory": {"quotas.counters"},  # they count as the core does
-    "stores.sqlite": {"quotas.counters", "quotas.window"},
+    "stores.memory": {"quotas.counters", "quotas.leases"},  # they count as the core does
+    "stores.sqlite": {"quotas.counters", "quotas.leases", "quotas.window"},
     "server.translation": {"translate"},  # what compat needs
 }
 #: The loopback provider, the client, the command line and the engines that drivers are tested with: they stand in for a

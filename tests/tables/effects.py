@@ -62,6 +62,7 @@ SHOWN: Final[dict[str, tuple[str, str, str]]] = {
     "timeouts.cancelled_s": ("86_cancels", "timeouts", "+cancelled_s=0.05"),
     "timeouts.ask_s": ("35_admit", "timeouts", "+ask_s=250"),
     "timeouts.store_s": ("38_shared_quotas", "timeouts", "+store_s=5"),
+    "timeouts.lease_s": ("38_shared_places", "timeouts", "-lease_s"),
     "timeouts.fetch_s": ("99_compat_media", "timeouts", "-fetch_s"),
     "timeouts.review_s": ("36_review", "timeouts", "-review_s"),
     "limits.resume_bytes": ("103_resume_ends", "limits", "-resume_bytes"),

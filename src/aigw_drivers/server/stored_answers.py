@@ -50,7 +50,7 @@ def with_store(store: Store, host: AnswerHandler | None = None, *, shared: bool 
                 found = Unavailable()
         try:
             if isinstance(question, Count) and not isinstance(found, Counted):
-                return await store.count(question.counters)
+                return await store.count(question.counters, question.places)
             if isinstance(question, FindKey) and not (isinstance(found, Key) and found.key is not None):
                 return await find_key(question, store)
         except StoreError as exc:

@@ -5,9 +5,14 @@ asks knows whether it may go on (``fail_open``) or must not.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
-from aigw_sansio import Counted, Counter
+from aigw_sansio import Counted, Counter, Places
+
+#: Counters of one gateway that are of some client, model or other value; else whoever makes values up fills the store.
+MOST_VALUES: Final = 10_000
+#: The value that stands for all those for which there is no room.
+OTHERS: Final = "*"
 
 
 class StoreError(Exception):
@@ -36,6 +41,7 @@ class Store(Protocol):
     async def names(self, prefix: str) -> list[str]:
         """The names of all values that begin with ``prefix``, sorted. It may take long: for people."""
 
-    async def count(self, counters: Sequence[Counter]) -> Counted:
-        """Add to all ``counters``, which are of one gateway, if all have room, else to none. The store's own clock
-        decides about their times."""
+    async def count(self, counters: Sequence[Counter], places: Places | None = None) -> Counted:
+        """Add to all ``counters``, and remember ``places``, all of one gateway, if all have room, else do nothing. The
+        store's own clock decides about their times. A gateway has at most :data:`MOST_VALUES` counters of values:
+        values of a rule that come then share one."""

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aigw_sansio import Counted, Counter
+from aigw_sansio import Counted, Counter, Places
 from aigw_sansio.quotas.counters import Counters
+from aigw_sansio.quotas.leases import Leases
 
 #: All values together, and what each takes beside its bytes.
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -35,6 +36,7 @@ class MemoryStore:
         self._expiring: dict[str, tuple[bytes, float]] = {}  # the value used last is the last one
         self._held = 0
         self._counters = Counters()
+        self._leases: dict[str, Leases] = {}  # by gateway, of which there are as many as in the settings
 
     async def get(self, name: str) -> bytes | None:
         """See :meth:`.Store.get`."""
@@ -77,6 +79,15 @@ class MemoryStore:
         alive = [name for name, (_, until) in self._expiring.items() if until > now]
         return sorted(name for name in (*self._kept, *alive) if name.startswith(prefix))
 
-    async def count(self, counters: Sequence[Counter]) -> Counted:
+    async def count(self, counters: Sequence[Counter], places: Places | None = None) -> Counted:
         """See :meth:`.Store.count`."""
-        return self._counters.count(counters, self._clock(), self._wall())
+        now, wall = self._clock(), self._wall()
+        if places is None:
+            return self._counters.count(counters, now, wall)
+        leases = self._leases.setdefault(places.gateway, Leases())
+        if not leases.may(places, now):
+            return Counted(len(counters))
+        answer = self._counters.count(counters, now, wall)
+        if answer.refused is None:
+            leases.tell(places, now)
+        return answer

@@ -16,9 +16,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import anyio
 
-from aigw_sansio import Counted, Counter
+from aigw_sansio import Counted, Counter, Places
 
-from .base import StoreError
+from .base import MOST_VALUES, OTHERS, StoreError
 
 if TYPE_CHECKING:
     from coredis import Redis, RedisCluster
@@ -33,17 +33,37 @@ _VALUES: Final = "aigw:"
 _COUNTS: Final = "aigw:count:"
 _SCANNED: Final = 500  # names that the server looks at in one go
 
-#: As :mod:`aigw_sansio.quotas.window` counts. A fixed window is its end and what was used; a sliding one has three
-#: numbers for each entry: when it began, when it was added to last, how much. Times are microseconds.
+#: As :mod:`aigw_sansio.quotas.window` counts, and :mod:`aigw_sansio.quotas.leases` remembers who runs. A fixed window
+#: is its end and what was used; a sliding one has three numbers for each entry: when it began, when it was added to
+#: last, how much. Times are microseconds. The keys: a counter each, the values that have one, who runs, and the
+#: counters of the values that have none.
 _COUNT: Final = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local EXACT = 256
+local count, most = tonumber(ARGV[1]), tonumber(ARGV[2])
+local values, places = KEYS[count + 1], KEYS[count + 2]
+local holder, lease, held = ARGV[3], tonumber(ARGV[7]), {}
+if holder ~= '' then
+  local packed, others = redis.call('GET', places), 0
+  for name, one in pairs(packed and cmsgpack.unpack(packed) or {}) do
+    if one[3] > now then
+      held[name] = {one[1], one[2], math.min(one[3], now + lease)}
+      if name ~= holder then others = others + one[1] end
+    end
+  end
+  local limit = tonumber(ARGV[6])
+  if limit >= 0 and others + tonumber(ARGV[4]) > limit then return {count, 0} end
+end
 local windows, refused, longest = {}, -1, 0
-for i, key in ipairs(KEYS) do
-  local at = (i - 1) * 4
+for i = 1, count do
+  local at, key = 7 + (i - 1) * 6, KEYS[i]
   local amount, limit = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-  local interval, sliding = tonumber(ARGV[at + 3]), ARGV[at + 4] == '1'
+  local interval, sliding, value = tonumber(ARGV[at + 3]), ARGV[at + 4] == '1', ARGV[at + 5]
+  if value ~= '' and not redis.call('ZSCORE', values, value) and redis.call('ZCARD', values) >= most then
+    redis.call('ZREMRANGEBYSCORE', values, '-inf', now)
+    if redis.call('ZCARD', values) >= most then key, value = KEYS[tonumber(ARGV[at + 6])], '' end
+  end
   local packed = redis.call('GET', key)
   local state = packed and cmsgpack.unpack(packed) or {}
   local used, wait, needed, changed = 0, interval, amount, false
@@ -74,14 +94,14 @@ for i, key in ipairs(KEYS) do
   if limit >= 0 and used + needed > limit and (refused < 0 or wait > longest) then
     refused, longest = i - 1, wait
   end
-  windows[i] = {state, changed}
+  windows[i] = {state, changed, key, value}
 end
-for i, key in ipairs(KEYS) do
-  local at = (i - 1) * 4
+for i = 1, count do
+  local at = 7 + (i - 1) * 6
   local amount, interval, sliding = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 3]), ARGV[at + 4] == '1'
   if refused >= 0 then amount = 0 end
   if amount > 0 or windows[i][2] then
-    local state, ttl = windows[i][1], interval
+    local state, ttl, value = windows[i][1], interval, windows[i][4]
     if amount == 0 then
       if not sliding then ttl = state[1] - now end
     elseif sliding then
@@ -95,8 +115,18 @@ for i, key in ipairs(KEYS) do
       state[2] = state[2] + amount
       ttl = state[1] - now
     end
-    redis.call('SET', key, cmsgpack.pack(state), 'PX', math.ceil(ttl / 1000) + 1)
+    local ms = math.ceil(ttl / 1000) + 1
+    redis.call('SET', windows[i][3], cmsgpack.pack(state), 'PX', ms)
+    if value ~= '' then
+      redis.call('ZADD', values, now + ttl, value)
+      if redis.call('PTTL', values) < ms then redis.call('PEXPIRE', values, ms) end
+    end
   end
+end
+if holder ~= '' and refused < 0 then
+  local known, number = held[holder], tonumber(ARGV[5])
+  if not known or known[2] < number then held[holder] = {tonumber(ARGV[4]), number, now + lease} end
+  redis.call('SET', places, cmsgpack.pack(held), 'PX', math.ceil(lease / 1000) + 1)
 end
 return {refused, longest}
 """
@@ -137,17 +167,33 @@ class RedisStore:
         found = {name async for name in self._client.scan_iter(match=pattern, count=_SCANNED)}
         return sorted(name.decode()[len(_VALUES) :] for name in found)
 
-    async def count(self, counters: Sequence[Counter]) -> Counted:
+    async def count(self, counters: Sequence[Counter], places: Places | None = None) -> Counted:
         """See :meth:`.Store.count`."""
+        if not counters and places is None:
+            return Counted()
+        own = f"{{{counters[0].gateway if places is None else places.gateway}}}"
         keys: list[str] = []
-        arguments: list[str | bytes | int | float] = []
+        others: list[str] = []
+        arguments: list[str | bytes | int | float] = [len(counters), MOST_VALUES]
+        if places is None:
+            arguments += ["", 0, 0, -1, 0]
+        else:
+            limit = -1 if places.limit is None else places.limit
+            arguments += [places.holder, places.running, places.number, limit, round(places.lease_s * 1_000_000)]
         for one in counters:
-            keys.append(f"{_COUNTS}{{{one.gateway}}}:{one.rule}:{int(one.sliding)}:{one.value}")
+            rule = f"{one.rule}:{int(one.sliding)}:"
+            keys.append(f"{_COUNTS}{own}:{rule}{one.value}")
             limit = -1 if one.limit is None else one.limit
             arguments += [one.amount, limit, round(one.interval_s * 1_000_000), int(one.sliding)]
+            if one.value:
+                others.append(f"{_COUNTS}{own}:{rule}{OTHERS}")
+                arguments += [rule + one.value, len(counters) + 2 + len(others)]
+            else:
+                arguments += ["", 0]
+        keys += [f"{_VALUES}values:{own}", f"{_VALUES}running:{own}", *others]
         answer: object = await self._answer(lambda: self._script(keys=keys, args=arguments))
         match answer:
-            case [int(refused), int(wait_us)] if refused < len(keys) and wait_us >= 0:
+            case [int(refused), int(wait_us)] if refused < len(counters) + (places is not None) and wait_us >= 0:
                 return Counted() if refused < 0 else Counted(refused, wait_us / 1_000_000)
         raise StoreError("the server gave an answer that is none")
 

@@ -2,15 +2,14 @@
 
 Decides: how values and counters are laid out in the file. Must not know: what is kept, and who asks.
 
-Write-ahead log, one writer at a time, here and in other processes; each operation is one transaction, so a process that
-is killed leaves the file as it was before or after it. What the last second wrote may be lost with the machine's power,
-not with the process. The clock on the wall decides about times, because it is the only one that processes and restarts
-share: one that goes back prolongs no count by more than its time. What is late is not begun, and not kept: nobody waits
-for it any more.
+Write-ahead log, one writer at a time: here it is one thread, for all that uses the store, and other processes wait.
+Each operation is one transaction, so a process that is killed leaves the file as it was before or after it. What the
+last second wrote may be lost with the machine's power, not with the process. The clock on the wall decides about times,
+because it is the only one that processes and restarts share: one that goes back prolongs no count by more than its
+time. What is late is not begun, and not kept: nobody waits for it any more.
 """
 
 import sqlite3
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -19,15 +18,15 @@ from os.path import exists
 from typing import Final, TypeVar
 
 import anyio
-import anyio.to_thread
 import msgspec
 
-from aigw_sansio import Counted, Counter
+from aigw_sansio import Counted, Counter, Places
 from aigw_sansio.quotas.counters import judge
+from aigw_sansio.quotas.leases import Lease, Leases
 from aigw_sansio.quotas.window import Window
 
-from ..core.threads import no_thread_is_an_os_error
-from .base import StoreError
+from .base import MOST_VALUES, OTHERS, StoreError
+from .one_thread import OneThread
 
 Result = TypeVar("Result")
 
@@ -36,12 +35,16 @@ CREATE TABLE IF NOT EXISTS kept(name TEXT PRIMARY KEY, value BLOB NOT NULL, ends
 CREATE INDEX IF NOT EXISTS kept_ends ON kept(ends) WHERE ends IS NOT NULL;
 CREATE TABLE IF NOT EXISTS counted(name TEXT PRIMARY KEY, state BLOB NOT NULL, ends REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS counted_ends ON counted(ends);
+CREATE TABLE IF NOT EXISTS running(name TEXT PRIMARY KEY, state BLOB NOT NULL, ends REAL NOT NULL) WITHOUT ROWID;
 """
 #: Seconds between two times at which what is over is taken out of the file, and how much of it at once.
 _SWEEP_S: Final = 10.0
 _SWEPT: Final = 1000
+#: A gateway that had no room for another value is not looked at again before.
+_FULL_S: Final = 1.0
 
 _decode: Final = msgspec.json.Decoder(list[tuple[float, float, int]]).decode
+_decode_leases: Final = msgspec.json.Decoder(list[Lease]).decode
 
 
 class SqliteStore:
@@ -59,9 +62,11 @@ class SqliteStore:
         self._within_s = within_s
         self._wall = wall
         self._clock = clock
-        self._lock = threading.Lock()  # one at a time, also if an earlier one is still in its thread
+        self._thread = OneThread("aigw-store", self._close)
+        # Only that thread uses these.
         self._connection: sqlite3.Connection | None = None
         self._swept_at = 0.0
+        self._full_until: dict[str, float] = {}  # by gateway, of which there are as many as in the settings
 
     async def get(self, name: str) -> bytes | None:
         """See :meth:`.Store.get`."""
@@ -103,20 +108,28 @@ class SqliteStore:
 
         return await self._run(read)
 
-    async def count(self, counters: Sequence[Counter]) -> Counted:
+    async def count(self, counters: Sequence[Counter], places: Places | None = None) -> Counted:
         """See :meth:`.Store.count`."""
 
         def write(connection: sqlite3.Connection) -> Counted:
             now = self._wall()
+            leases = Leases() if places is None else _leases(connection, places, now)
+            if places is not None and not leases.may(places, now):
+                return Counted(len(counters))
+            names: list[str] = []
             windows: list[Window] = []
             changed: list[bool] = []
-            names = [f"{one.gateway}:{one.rule}:{int(one.sliding)}:{one.value}" for one in counters]
-            for name, one in zip(names, counters, strict=True):
-                found = connection.execute("SELECT state FROM counted WHERE name = ?", (name,)).fetchone()
+            for one in counters:
+                name, found = self._counted(connection, one, now)
                 window = Window(one.interval_s, sliding=one.sliding)
-                changed.append(found is not None and window.restore(_decode(found[0]), now))
+                changed.append(found is not None and window.restore(_decode(found), now))
                 windows.append(window)
+                names.append(name)
             answer = judge(counters, windows, now, now)
+            if places is not None and answer.refused is None:
+                leases.tell(places, now)
+                row = places.gateway, msgspec.json.encode(leases.state()), leases.ends
+                connection.execute("INSERT OR REPLACE INTO running VALUES (?, ?, ?)", row)
             rows = [
                 (name, msgspec.json.encode(window.state()), now + window.ends_in(now))
                 for name, one, window, late in zip(names, counters, windows, changed, strict=True)
@@ -126,6 +139,25 @@ class SqliteStore:
             return answer
 
         return await self._write(write)
+
+    def _counted(self, connection: sqlite3.Connection, one: Counter, now: float) -> tuple[str, bytes | None]:
+        """The name of a counter, and what is known of it. Values for which there is no room have one together."""
+        all_of_them = f"{one.gateway}:"
+        rule = f"{all_of_them}{one.rule}:{int(one.sliding)}:"
+        found = _state(connection, rule + one.value)
+        if found is not None or not one.value:
+            return rule + one.value, found
+        if self._clock() >= self._full_until.get(one.gateway, 0.0):
+            like = all_of_them, f"{one.gateway};", now, MOST_VALUES  # ";" follows ":"
+            (count,) = connection.execute(
+                "SELECT COUNT(*) FROM (SELECT 1 FROM counted WHERE name > ? AND name < ? AND ends > ?"
+                " AND substr(name, -1) NOT IN (':', '*') LIMIT ?)",
+                like,
+            ).fetchone()
+            if count < MOST_VALUES:
+                return rule + one.value, None
+            self._full_until[one.gateway] = self._clock() + _FULL_S
+        return rule + OTHERS, _state(connection, rule + OTHERS)
 
     async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """``work`` in a transaction of its own."""
@@ -148,23 +180,18 @@ class SqliteStore:
         return await self._run(transaction, until)
 
     async def _run(self, work: Callable[[sqlite3.Connection], Result], until: float | None = None) -> Result:
-        """``work`` in a thread, before ``until`` (``None``: within the deadline from now)."""
+        """``work`` in the store's thread, before ``until`` (``None``: within the deadline from now)."""
         end = self._clock() + self._within_s if until is None else until
 
         def run() -> Result:
-            if not self._lock.acquire(timeout=self._left(end)):
-                raise StoreError("the store is busy")
-            try:
-                connection = self._open(self._left(end))
-                # Waiting for another process counts too. 0 would be no wait at all, which is no different.
-                connection.execute(f"PRAGMA busy_timeout = {int(self._left(end) * 1000)}")
-                return work(connection)
-            finally:
-                self._lock.release()
+            connection = self._open(self._left(end))
+            # Waiting for another process counts too. 0 would be no wait at all, which is no different.
+            connection.execute(f"PRAGMA busy_timeout = {int(self._left(end) * 1000)}")
+            return work(connection)
 
         try:
-            with anyio.fail_after(self._within_s), no_thread_is_an_os_error():
-                return await anyio.to_thread.run_sync(run, abandon_on_cancel=True)
+            with anyio.fail_after(self._within_s):
+                return await self._thread.run(run)
         except StoreError:
             raise
         except TimeoutError:
@@ -207,7 +234,7 @@ class SqliteStore:
         if abs(now - self._swept_at) < _SWEEP_S:
             return
         self._swept_at = now
-        for table in ("kept", "counted"):
+        for table in ("kept", "counted", "running"):
             swept = connection.execute(
                 f"DELETE FROM {table} WHERE name IN (SELECT name FROM {table} WHERE ends < ? LIMIT ?)", (now, _SWEPT)
             )
@@ -216,14 +243,23 @@ class SqliteStore:
 
     def close(self) -> None:
         """Close the file. What still runs is waited for, as long as an operation may take."""
-        if self._lock.acquire(timeout=self._within_s):
-            try:
-                if self._connection is not None:
-                    with suppress(sqlite3.Error):
-                        self._connection.close()
-                    self._connection = None
-            finally:
-                self._lock.release()
+        self._thread.close(self._within_s)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def _state(connection: sqlite3.Connection, name: str) -> bytes | None:
+    found = connection.execute("SELECT state FROM counted WHERE name = ?", (name,)).fetchone()
+    return None if found is None else found[0]
+
+
+def _leases(connection: sqlite3.Connection, places: Places, now: float) -> Leases:
+    found = connection.execute("SELECT state FROM running WHERE name = ?", (places.gateway,)).fetchone()
+    return Leases(() if found is None else _decode_leases(found[0]), now, places.lease_s)
 
 
 @asynccontextmanager

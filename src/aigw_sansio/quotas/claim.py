@@ -59,7 +59,7 @@ class Keeper(Protocol):
 class Claim:
     """Of one exchange, for all its steps, and of the calls that outlive it; or of one realtime session."""
 
-    __slots__ = ("concurrency", "fail_open", "gateway", "keeper", "shared", "taken", "users")
+    __slots__ = ("concurrency", "fail_open", "gateway", "keeper", "placed", "shared", "taken", "users")
 
     def __init__(self, gateway: str, settings: GatewaySettings) -> None:
         self.gateway = gateway
@@ -68,6 +68,8 @@ class Claim:
         self.fail_open = settings.fail_open
         #: The host counts.
         self.shared = "count" in settings.ask
+        #: The host knows that it runs, or need not.
+        self.placed = self.concurrency is None
         #: The counts that it has its part of, by rule and value.
         self.taken: set[tuple[str, str]] = set()
         #: Who gave it what it has; ``None``: it has nothing.

@@ -5,7 +5,6 @@ several processes share them. Must not know: sources, sessions and relays.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
 
 import msgspec
 
@@ -13,32 +12,23 @@ from ..effects import Answer, Unavailable
 from ..engine.services import Services
 from ..faults import Denial, FaultKind, Side
 from ..ids import AskId
-from ..quota_rules import Count, Counted, Counter
+from ..quota_rules import Count, Counted, Counter, Places
 from .claim import Claim, Spent, StepQuota
 from .counters import Counters
-from .window import MOST_COUNTED
-
-#: Names of counts that the host could not be told. Values that come when they are taken share one of their rule.
-MOST_UNTOLD: Final = 1000
-
-
-class _Used(NamedTuple):
-    """What was used. It counts ``until`` then, whether the host has heard of it or not."""
-
-    counter: Counter
-    until: float
+from .places import RunningClaims, no_place
+from .untold import Untold, Used
 
 
 class Limiter:
     """Keeps what is counted, and who runs. Implements ``Keeper``."""
 
-    __slots__ = ("_counters", "_owed", "_running", "_services", "_untold")
+    __slots__ = ("_claims", "_counters", "_owed", "_services", "_untold")
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._counters = Counters()
-        self._running: dict[str, int] = {}  # by gateway, if it has a limit of these
-        self._untold: dict[tuple[str, str, str], _Used] = {}
+        self._claims = RunningClaims(services)
+        self._untold = Untold()
         self._owed: dict[str, _Told] = {}  # by gateway: what was untold, and is being told
 
     def take(
@@ -49,13 +39,12 @@ class Limiter:
         """
         claim = quota.claim
         if claim.keeper is None:
-            denial = self._take_place(claim)
+            denial = self._claims.take(claim)
             if denial is not None:
                 return denial
+            claim.keeper = self
         missing = quota.missing()
-        if not missing:
-            return None
-        if claim.shared:
+        if claim.shared and (missing or not claim.placed):
             # No function inside of this one: compiled, it would be part of a cycle.
             waiting = Waiting(self, quota, missing, told)
             owed = self._tell_untold(claim.gateway, now)
@@ -64,16 +53,26 @@ class Limiter:
             else:
                 waiting.wait_for(owed)
             return waiting
+        if not missing:
+            return None
         counted = self._counters.count(missing, now, self._services.unix_time(now))
-        return self._decide(claim, missing, counted, now)
+        return self._decide(claim, missing, None, counted, now)
 
     def finish(self, quota: StepQuota, spent: Spent, now: float) -> None:
         """See :meth:`.Keeper.finish`."""
-        self._free_place(quota.claim)
-        self.charge(quota, spent, now)
+        self._charge(quota, spent, self._claims.free(quota.claim), now)
 
     def charge(self, quota: StepQuota, spent: Spent, now: float) -> None:
         """See :meth:`.Keeper.charge`."""
+        self._charge(quota, spent, None, now)
+
+    @property
+    def running(self) -> dict[str, int]:
+        """How many run, of the gateways that limit it."""
+        return self._claims.running
+
+    def _charge(self, quota: StepQuota, spent: Spent, places: Places | None, now: float) -> None:
+        """Count what was ``spent``, and tell of ``places``."""
         claim = quota.claim
         used = {"tokens": spent.tokens, "cost": spent.cost}
         charged = [
@@ -81,50 +80,35 @@ class Limiter:
             for charge in quota.charges
             if used[charge.measure]
         ]
-        if not charged:
+        if charged and claim.shared:
+            owed = [Used(one, now + one.interval_s) for one in charged]
+            _Told(self, gateway=claim.gateway, used=owed, places=places, local=claim.fail_open).tell(now)
             return
-        if claim.shared:
-            told = _Told(self, [_Used(one, now + one.interval_s) for one in charged], local=claim.fail_open)
-            told.tell(now)
-        else:
+        if places is not None:
+            self._claims.tell(places, now)
+        if charged:
             self._counters.count(charged, now, self._services.unix_time(now))
 
-    @property
-    def running(self) -> dict[str, int]:
-        """How many run, of the gateways that limit it."""
-        return dict(self._running)
-
-    def _take_place(self, claim: Claim) -> Denial | None:
-        """It is one more that runs."""
-        most = claim.concurrency
-        if most is not None:
-            running = self._running.get(claim.gateway, 0)
-            if running >= most:
-                detail = f"as many requests of this gateway run as may at once ({most}, concurrency)"
-                return Denial(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, detail, retryable=True, status=429, code=2010)
-            self._running[claim.gateway] = running + 1
-        claim.keeper = self
-        return None
-
-    def _free_place(self, claim: Claim) -> None:
-        if claim.concurrency is not None:
-            left = self._running[claim.gateway] - 1
-            if left:
-                self._running[claim.gateway] = left
-            else:
-                del self._running[claim.gateway]
-
-    def _decide(self, claim: Claim, asked: tuple[Counter, ...], answer: Answer, now: float) -> Denial | None:
-        """Whether a request may go on, by the ``answer`` about the counters that it asked for."""
-        if isinstance(answer, Counted) and answer.refused is not None and answer.refused >= len(asked):
-            answer = Unavailable()  # it is about counters that were not asked for: nothing was counted
-        if not isinstance(answer, Counted) and claim.fail_open:
+    def _decide(
+        self, claim: Claim, asked: tuple[Counter, ...], places: Places | None, answer: Answer, now: float
+    ) -> Denial | None:
+        """Whether a request may go on, by the ``answer`` about the counters, and the places, that it asked for."""
+        if isinstance(answer, Counted) and answer.refused is not None:
+            if places is not None and answer.refused == len(asked):
+                claim.keeper = None
+                less = self._claims.free(claim)
+                if less is not None:
+                    self._claims.tell(less, now)
+                return no_place(claim)
+            if answer.refused >= len(asked):
+                answer = Unavailable()  # it is about counters that were not asked for: nothing was counted
+        if not isinstance(answer, Counted) and claim.fail_open and (not asked or self._untold.reserve(asked, now)):
             # So one process still limits itself, and the host hears of it later.
             answer = self._counters.count(asked, now, self._services.unix_time(now))
             if answer.refused is None:
-                self._keep_untold(
+                self._untold.keep(
                     [
-                        _Used(msgspec.structs.replace(counter, limit=None), now + counter.interval_s)
+                        Used(msgspec.structs.replace(counter, limit=None), now + counter.interval_s)
                         for counter in asked
                         if counter.amount
                     ],
@@ -135,6 +119,7 @@ class Limiter:
             return Denial(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True, status=503, code=2010)
         refused = answer.refused
         if refused is None:
+            claim.placed = True
             claim.taken.update((counter.rule, counter.value) for counter in asked)
             return None
         full = asked[refused]
@@ -158,36 +143,17 @@ class Limiter:
         """Have the host count what it could not be told before. What is being told; ``None``: nothing."""
         owed = self._owed.get(gateway)
         if owed is None and self._untold:
-            names = [name for name in self._untold if name[0] == gateway]
-            used = [one for name in names if (one := self._untold.pop(name)).until > now]
+            used = self._untold.take(gateway, now)
             if used:
-                owed = self._owed[gateway] = _Told(self, used, local=False)
+                owed = self._owed[gateway] = _Told(self, gateway=gateway, used=used, places=None, local=False)
                 owed.tell(now)
         return owed
-
-    def _keep_untold(self, used: Sequence[_Used], now: float) -> None:
-        for counter, until in used:
-            if until <= now:
-                continue
-            name = counter.gateway, counter.rule, counter.value
-            known = self._untold.get(name)
-            if known is None and counter.value and len(self._untold) >= MOST_UNTOLD:
-                self._untold = {other: one for other, one in self._untold.items() if one.until > now}
-                if len(self._untold) >= MOST_UNTOLD:
-                    name = counter.gateway, counter.rule, "*"  # of all that come now, as in a process
-                    counter = msgspec.structs.replace(counter, value="*")
-                    known = self._untold.get(name)
-            if known is not None and known.until > now:
-                amount = min(counter.amount + known.counter.amount, MOST_COUNTED)
-                counter = msgspec.structs.replace(counter, amount=amount)
-                until = min(until, known.until)
-            self._untold[name] = _Used(counter, until)
 
 
 class Waiting:
     """Somebody who waits until the host says whether there is room."""
 
-    __slots__ = ("_ask_id", "_asked", "_limiter", "_owed", "_quota", "_told")
+    __slots__ = ("_ask_id", "_asked", "_limiter", "_owed", "_places", "_quota", "_told")
 
     def __init__(
         self,
@@ -200,6 +166,7 @@ class Waiting:
         self._quota = quota
         self._asked = asked
         self._told = told
+        self._places: Places | None = None
         self._ask_id: AskId | None = None
         self._owed: _Told | None = None
 
@@ -219,42 +186,55 @@ class Waiting:
     def ask(self, now: float) -> None:
         """Ask."""
         limiter, self._owed = self._limiter, None
-        self._ask_id = limiter._services.ask(Count(self._asked), self.answered, now, within_s=limiter._store_s)
+        self._places = limiter._claims.asked(self._quota.claim, now)
+        count = Count(self._asked, self._places)
+        self._ask_id = limiter._services.ask(count, self.answered, now, within_s=limiter._store_s)
 
     def answered(self, answer: Answer, now: float) -> None:
         """The host's answer."""
         self._ask_id = self._owed = None
-        self._told(self._limiter._decide(self._quota.claim, self._asked, answer, now), now)
+        self._told(self._limiter._decide(self._quota.claim, self._asked, self._places, answer, now), now)
 
 
 class _Told:
-    """Counts that the host is told. If it cannot count, it is told before the next question."""
+    """Counts of a gateway that the host is told. If it cannot count, it is told before the next question."""
 
-    __slots__ = ("_limiter", "_local", "_used", "waiting")
+    __slots__ = ("_gateway", "_limiter", "_local", "_places", "_used", "waiting")
 
-    def __init__(self, limiter: Limiter, used: Sequence[_Used], *, local: bool) -> None:
+    def __init__(
+        self, limiter: Limiter, *, gateway: str, used: Sequence[Used], places: Places | None, local: bool
+    ) -> None:
         """``local``: without the host, this process counts."""
         self._limiter = limiter
+        self._gateway = gateway
         self._used = used
+        self._places = places
         self._local = local
         #: Who waits for it.
         self.waiting: dict[Waiting, None] = {}
 
     def tell(self, now: float) -> None:
         limiter = self._limiter
-        count = Count(tuple([one.counter for one in self._used]))
+        count = Count(tuple([one.counter for one in self._used]), self._places)
         limiter._services.ask(count, self.answered, now, within_s=limiter._store_s)
 
     def answered(self, answer: Answer, now: float) -> None:
-        limiter, gateway = self._limiter, self._used[0].counter.gateway
-        if limiter._owed.get(gateway) is self:
-            del limiter._owed[gateway]
-        counted = isinstance(answer, Counted)
+        limiter, counted = self._limiter, isinstance(answer, Counted)
         if not counted:
-            limiter._keep_untold(self._used, now)
+            limiter._untold.keep(self._used, now)
             if self._local:
                 counters = [one.counter for one in self._used]
                 limiter._counters.count(counters, now, limiter._services.unix_time(now))
+        if self._places is not None:
+            more = limiter._claims.told(self._gateway)
+            if more is not None:
+                limiter._claims.tell(more, now)
+        if limiter._owed.get(self._gateway) is self:
+            self._used = limiter._untold.take(self._gateway, now) if counted and self.waiting else ()
+            if self._used:  # there is more
+                self.tell(now)
+                return
+            del limiter._owed[self._gateway]
         while self.waiting:  # one that is told may have another withdrawn
             waiting = next(iter(self.waiting))
             del self.waiting[waiting]

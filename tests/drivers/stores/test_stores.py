@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 from tests.rigs.stores import missing, store_server
 
 from aigw_drivers.stores import Store, StoreError, open_store
+from aigw_drivers.stores import redis as redis_module
+from aigw_drivers.stores import sqlite as sqlite_module
 from aigw_drivers.stores.memory import MemoryStore
-from aigw_sansio import Counted, Counter
+from aigw_sansio import Counted, Counter, Places
+from aigw_sansio.quotas.counters import Counters
 
 pytestmark = pytest.mark.anyio
 ONE = Counter(gateway="a/g", rule="r", value="", amount=1, limit=2, interval_s=3600, sliding=True)
@@ -126,6 +130,85 @@ async def test_a_count_has_an_end(url: str, anyio_backend_name: str) -> None:
             assert await store.count([short]) == Counted()
             while (refused := await store.count([short])).refused is not None:
                 assert 0 <= refused.retry_after_s <= 1
+
+
+def holding(
+    gateway: str, holder: str, running: int, number: int, limit: int | None = 3, lease_s: float = 60.0
+) -> Places:
+    return Places(gateway=gateway, holder=holder, running=running, number=number, limit=limit, lease_s=lease_s)
+
+
+async def test_processes_together_run_no_more_than_the_limit(url: str, anyio_backend_name: str) -> None:
+    name = f"{anyio_backend_name}/places"
+    rate = like(gateway=name, limit=2)
+    async with opened(url) as store:
+        assert await store.count([rate], holding(name, "p", 2, 1)) == Counted()
+        assert await store.count([], holding(name, "q", 1, 1)) == Counted()
+        assert (await store.count([rate], holding(name, "q", 2, 2))).refused == 1, "nothing is counted then"
+        assert (await store.count([], holding(name, "p", 3, 2))).refused == 0
+        assert await store.count([rate], holding(name, "p", 1, 3, None)) == Counted()
+        assert (await store.count([rate], holding(name, "q", 2, 4))).refused == 0, "the rate is used up"
+        assert await store.count([], holding(name, "q", 2, 3)) == Counted()
+        await store.count([], holding(name, "p", 0, 2, None))  # it is late, and says nothing new
+        assert (await store.count([], holding(name, "q", 3, 5))).refused == 0
+        await store.count([], holding(name, "p", 0, 4, None))
+        assert await store.count([], holding(name, "q", 3, 6)) == Counted()
+        assert await store.count([], holding(f"{name}2", "q", 3, 7)) == Counted()
+        assert await store.count([]) == Counted()
+
+
+async def test_a_process_that_tells_nothing_more_gives_its_places_back(url: str, anyio_backend_name: str) -> None:
+    name = f"{anyio_backend_name}/gone"
+    async with opened(url) as store:
+        assert await store.count([], holding(name, "gone", 3, 1, lease_s=0.05)) == Counted()
+        with anyio.fail_after(60):
+            while (await store.count([], holding(name, "p", 1, 1))).refused is not None:
+                pass
+        assert await store.count([], holding(name, "p", 3, 2)) == Counted()
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+async def test_values_for_which_there_is_no_room_share_one(
+    url: str, monkeypatch: pytest.MonkeyPatch, *, sliding: bool, anyio_backend_name: str
+) -> None:
+    for module in (redis_module, sqlite_module):
+        monkeypatch.setattr(module, "MOST_VALUES", 3)
+    name = f"{anyio_backend_name}/values{sliding}"
+    async with opened(url) as store:
+        if isinstance(store, MemoryStore):
+            store._counters = Counters(3)
+
+        async def ask(value: str, gateway: str = name) -> bool:
+            one = like(gateway=gateway, value=value, limit=2, sliding=sliding)
+            return (await store.count([one])).refused is None
+
+        assert [await ask(value) for value in "aabc"] == [True] * 4
+        assert [await ask(f"made up {number}") for number in range(9)] == [True, True] + [False] * 7
+        assert [await ask(value) for value in "abbcc"] == [False, True, False, True, False], "those keep their own"
+        if not isinstance(store, MemoryStore):
+            assert await ask("a", f"{name}2"), "another gateway has room of its own"
+        two = [like(gateway=name, rule=rule, value="other", limit=None, sliding=sliding) for rule in ("r", "s")]
+        assert await store.count(two) == Counted()
+
+
+async def test_room_is_free_again_when_a_value_is_over(
+    url: str, monkeypatch: pytest.MonkeyPatch, anyio_backend_name: str
+) -> None:
+    monkeypatch.setattr(redis_module, "MOST_VALUES", 1)
+    monkeypatch.setattr(sqlite_module, "MOST_VALUES", 1)
+    monkeypatch.setattr(sqlite_module, "_FULL_S", 0.0)
+    name = f"{anyio_backend_name}/over"
+    async with opened(url) as store:
+        if isinstance(store, MemoryStore):
+            return  # tests/unit/quotas/test_counters.py
+        first = like(gateway=name, value="u", limit=1, interval_s=1)
+        assert await store.count([first]) == Counted()
+        await store.count([msgspec.structs.replace(first, value="v", interval_s=3600)])  # of all others
+        full = msgspec.structs.replace(first, value="w", interval_s=3600)
+        assert (await store.count([full])).refused == 0
+        with anyio.fail_after(60):
+            while (await store.count([full])).refused is not None:
+                pass
 
 
 @pytest.mark.parametrize("url", ["postgres://user:hunter2@h", "sqlite:", "redis:h", "", "memory:x"])

@@ -7,18 +7,21 @@ import pytest
 from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import GatewaySettings, Timeouts
-from aigw_sansio.effects import Ask
+from aigw_sansio.effects import Ask, Unavailable
+from aigw_sansio.engine.seeded_random import SeededRandom
 from aigw_sansio.events import UsageReported
 from aigw_sansio.faults import Denial, FaultKind
 from aigw_sansio.ids import AskId
 from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule, Selector
-from aigw_sansio.quotas import limiter as limiter_module
+from aigw_sansio.quotas import untold as untold_module
 from aigw_sansio.quotas.claim import NOTHING, Claim, Client, StepQuota, spent_of, step_quota
 from aigw_sansio.quotas.limiter import Limiter, Waiting
+from aigw_sansio.quotas.untold import Untold
 
 RATE = QuotaRule(limit=2, window_s=60, technique="sliding", id="rate")
 TOKENS = QuotaRule(limit=100, window_s=60, technique="sliding", id="tokens", measure="tokens")
 MONEY = QuotaRule(limit=0.5, window_s=60, technique="sliding", id="money", measure="cost")
+EACH = Selector(mode="partition")
 USAGE = UsageReported(input_tokens=70, output_tokens=30)
 
 
@@ -245,7 +248,8 @@ def test_who_waits_for_what_is_owed_is_decided_without_an_answer(*, opens: bool)
     assert denial is not None
     # What the first one used is known here, if this process is to count.
     assert denial.http_status == (429 if opens else 503)
-    assert [(name[1], used.counter.amount) for name, used in rig.limiter._untold.items()] == [("tokens", 100)]
+    owed = rig.limiter._untold.take("a/g", rig.now)
+    assert [(used.counter.rule, used.counter.amount) for used in owed] == [("tokens", 100)]
 
 
 def test_while_nobody_counts_a_process_limits_itself_and_tells_later() -> None:
@@ -278,20 +282,189 @@ def test_what_would_count_no_more_is_not_told() -> None:
     assert [(one.amount, one.limit) for one in rig.asked()[0]] == [(1, 2)]
 
 
-def test_no_more_names_are_kept_than_may_be_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limiter_module, "MOST_UNTOLD", 2)
+def test_who_could_not_be_counted_later_is_not_let_through() -> None:
     rule = QuotaRule(limit=9, window_s=60, id="of", provider=Selector(mode="partition"))
-    rig = Limited(rules=(rule,), ask=("count",), fail_open=True)
-    for provider in "abcda":
+    rig = Limited(rules=(rule, msgspec.structs.replace(TOKENS, provider=EACH)), ask=("count",), fail_open=True)
+    rig.limiter._untold = Untold(most=4)
+    quotas = {provider: rig.quota(provider) for provider in "abc"}
+    for quota in quotas.values():
+        rig.take(quota)
+    rig.asked()
+    rig.pass_time(1.0)
+    assert [None if denial is None else denial.http_status for denial in rig.told] == [None, None, 503]
+    quotas["a"].finish(spent_of(USAGE, None), rig.now)  # that it used something needs no more room
+    rig.asked()
+    rig.pass_time(1.0)
+    rig.told.clear()
+    for provider in "dd":
         rig.take(rig.quota(provider))
     rig.pass_time(1.0)
-    amounts = [used.counter.amount for used in rig.limiter._untold.values()]
-    assert [(name[2] == "*", amount) for name, amount in zip(rig.limiter._untold, amounts, strict=True)] == [
-        (False, 2),
-        (False, 1),
-        (True, 2),
-    ]
-    rig.now += 61.0
-    rig.limiter._keep_untold([limiter_module._Used(rig.quota("e").counters[0], rig.now + 60.0)], rig.now)
-    rig.limiter._keep_untold([limiter_module._Used(rig.quota("f").counters[0], rig.now)], rig.now)
-    assert [used.counter.amount for used in rig.limiter._untold.values()] == [1]  # the others count no more
+    assert [denial is not None for denial in rig.told] == [True, True]
+    owed = {(used.counter.rule, used.counter.amount) for used in rig.limiter._untold.take("a/g", rig.now)}
+    assert owed == {("of", 1), ("tokens", 100)}
+
+
+def test_all_that_is_owed_is_told_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(untold_module, "TOLD_AT_ONCE", 2)
+    rule = QuotaRule(limit=9, window_s=60, id="of", provider=EACH)
+    rig = Limited(rules=(rule,), ask=("count",), fail_open=True)
+    for provider in "abcde":
+        rig.take(rig.quota(provider))
+    rig.asked()
+    rig.pass_time(1.0)
+    rig.take(rig.quota("a"))
+    parts = []
+    for _ in range(3):
+        parts += [len(each) for each in rig.asked()]
+        rig.services.answer(last_ask(rig), Counted(), rig.now)
+    assert parts == [2, 2, 1]
+    assert [[(one.amount, one.limit) for one in each] for each in rig.asked()] == [[(1, 9)]]
+    rig.services.answer(last_ask(rig), Unavailable(), rig.now)
+    assert rig.told[-1] is None  # it counts here
+
+
+# -- who runs, in several processes -----------------------------------------------------------------------------------
+
+
+def places(rig: Limited) -> list[tuple[int, int | None]]:
+    """How many the host was told run, and the limit, of each question."""
+    found = []
+    for effect in rig.effects():
+        assert isinstance(effect, Ask)
+        assert isinstance(effect.question, Count)
+        told = effect.question.places
+        assert told is not None
+        assert (told.gateway, told.lease_s, effect.deadline) == ("a/g", 15.0, rig.now + 1.0)
+        found.append((told.running, told.limit))
+    return found
+
+
+def running(most: int = 3, **settings: object) -> Limited:
+    return Limited(concurrency=most, ask=("count",), **settings)
+
+
+def test_the_host_is_asked_for_a_place_and_told_when_it_is_free() -> None:
+    rig = running()
+    first, second = rig.quota(), rig.quota()
+    rig.take(first), rig.take(second)
+    assert places(rig) == [(1, 3), (2, 3)]
+    for ask in (1, 2):
+        rig.services.answer(AskId(ask), Counted(), rig.now)
+    assert rig.told == [None, None]
+    assert rig.take(first) is None  # it has its place
+    first.finish(NOTHING, rig.now)
+    assert places(rig) == [(1, None)]
+    second.finish(NOTHING, rig.now)
+    assert places(rig) == []  # one at a time
+    rig.services.answer(AskId(3), Counted(), rig.now)
+    assert places(rig) == [(0, None)]
+    rig.services.answer(AskId(4), Unavailable(), rig.now)
+    assert (places(rig), rig.limiter.running) == ([], {})
+    rig.pass_time(100.0)
+    assert rig.effects() == []  # nothing runs: nothing is told
+
+
+def test_with_counters_and_charges_one_question_does() -> None:
+    rig = running(rules=(RATE, TOKENS))
+    quota = rig.quota()
+    rig.take(quota)
+    (asked,) = rig.effects()
+    assert isinstance(asked, Ask)
+    assert isinstance(asked.question, Count)
+    assert ([one.rule for one in asked.question.counters], asked.question.places is None) == (["rate", "tokens"], False)
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    quota.finish(spent_of(USAGE, None), rig.now)
+    (told,) = rig.effects()
+    assert isinstance(told, Ask)
+    assert isinstance(told.question, Count)
+    assert told.question.places is not None
+    assert ([one.amount for one in told.question.counters], told.question.places.running) == ([100], 0)
+    rig.services.answer(last_ask(rig), Unavailable(), rig.now)
+    rig.take()
+    assert [one.amount for one in rig.asked()[0]] == [100]  # what is owed is told; who runs is told anew anyhow
+
+
+def test_no_place_is_a_denial_and_takes_none() -> None:
+    rig = running(rules=(RATE,))
+    quota = rig.quota()
+    rig.take(quota)
+    rig.effects()
+    rig.services.answer(AskId(1), Counted(1), rig.now)
+    (denial,) = rig.told
+    assert denial is not None
+    assert (denial.kind, denial.http_status, denial.envelope_code) == (FaultKind.LIMIT_EXCEEDED, 429, 2010)
+    assert rig.limiter.running == {}
+    assert places(rig) == [(0, None)]
+    rig.services.answer(AskId(2), Counted(), rig.now)
+    rig.take(quota)  # another step of it may find one
+    assert places(rig) == [(1, 3)]
+    rig.services.answer(AskId(3), Counted(), rig.now)
+    quota.finish(NOTHING, rig.now)
+    assert rig.limiter.running == {}
+
+
+def test_a_full_process_does_not_ask() -> None:
+    rig = running(1)
+    rig.take()
+    assert rig.kind().startswith("as many requests of this gateway run as may at once (1,")
+    assert places(rig) == [(1, 1)]
+
+
+@pytest.mark.parametrize("opens", [False, True])
+def test_without_an_answer_about_places_the_settings_decide(*, opens: bool) -> None:
+    rig = running(1, fail_open=opens)
+    quota = rig.quota()
+    rig.take(quota)
+    rig.effects()
+    rig.services.answer(AskId(1), Unavailable(), rig.now)
+    (denial,) = rig.told
+    assert (denial is None) is opens
+    assert rig.kind().startswith("as many requests"), "a process limits itself in any case"
+    quota.finish(NOTHING, rig.now)
+    assert rig.limiter.running == {}
+
+
+def test_who_runs_long_is_told_again() -> None:
+    rig = running()
+    quota = rig.quota()
+    rig.take(quota)
+    rig.services.answer(AskId(1), Counted(), rig.now)
+    rig.effects()
+    numbers = []
+    for _ in range(3):
+        rig.pass_time(5.0)
+        (told,) = rig.effects()
+        assert isinstance(told, Ask)
+        assert isinstance(told.question, Count)
+        assert told.question.places is not None
+        assert (told.question.places.running, told.question.places.limit) == (1, None)
+        numbers.append(told.question.places.number)
+    assert numbers == sorted(set(numbers))
+    rig.pass_time(1.0)  # no answer
+    quota.finish(NOTHING, rig.now)
+    assert places(rig) == [(0, None)]
+
+
+def test_who_leaves_while_the_host_is_asked_for_a_place_gives_it_back() -> None:
+    rig = running()
+    quota = rig.quota()
+    waiting = rig.take(quota)
+    assert isinstance(waiting, Waiting)
+    assert places(rig) == [(1, 3)]
+    waiting.withdraw()
+    quota.finish(NOTHING, rig.now)
+    assert places(rig) == [(0, None)]  # the host may have given it
+
+
+def test_processes_have_names_of_their_own() -> None:
+    names = set()
+    for seed in (b"a" * 16, b"b" * 16):
+        rig = running()
+        rig.services.random = SeededRandom(seed)
+        rig.take()
+        (asked,) = rig.effects()
+        assert isinstance(asked, Ask)
+        assert isinstance(asked.question, Count)
+        assert asked.question.places is not None
+        names.add(asked.question.places.holder)
+    assert len(names) == 2

@@ -101,7 +101,7 @@ def test_a_client_that_leaves_while_it_is_counted_holds_no_place(ask: tuple[Poli
     host = Host(GatewaySettings(ask=ask, rate_limit=rate, concurrency=1))
     for turn in range(2):
         link = host.client("openai?model=m")
-        first = turn * len(ask) + 1
+        first = turn * (len(ask) + 1) + 1
         if len(ask) > 1:
             host.answer(first, Admitted())
             first += 1
@@ -112,7 +112,11 @@ def test_a_client_that_leaves_while_it_is_counted_holds_no_place(ask: tuple[Poli
             assert [event.reason for event in refused] == ["the client left before its quotas were known"]
             host.answer(first, Counted())
             assert not [link for link in host.links.values() if link.kind == "up"]
-    assert len(host.asked) == 2 * len(ask)
+            told = host.asked[-1]
+            assert isinstance(told, Count)
+            assert told.places is not None
+            assert (told.counters, told.places.running, told.places.limit) == ((), 0, None)
+    assert len(host.asked) == 2 * len(ask) + 1
 
 
 def test_a_drain_while_it_is_counted_refuses_it() -> None:
@@ -130,6 +134,7 @@ def test_a_client_that_leaves_while_its_provider_is_dialled_frees_its_place() ->
     link = host.client("openai?model=m")
     host.answer(1, Counted())
     host.end(link, End.RESET)
+    host.answer(2, Counted())  # that it has left
     host.client("openai?model=m")
-    host.answer(2, Counted())
+    host.answer(3, Counted())
     assert [event.status for event in host.events if isinstance(event, UpgradeRefused)] == [499]
