@@ -17,34 +17,23 @@ from time import thread_time
 from tests.benchmarks._processes import Child, Client, arguments, child, create, leave_core
 from tests.benchmarks.main_job import stream_all
 from tests.rigs.core_request import Requests
-from tests.rigs.core_stream import UPGRADE, Rig, chunk
+from tests.rigs.core_stream import Rig, chunk
+from tests.rigs.idle_sockets import flush, open_sockets
 
-from aigw_sansio.gateway import Gateway
-from aigw_sansio.ids import ConnId
 from aigw_sansio.wires.websocket.frames import encode_frame
 
 SOCKETS = (1, 100, 10_000)
 EXCHANGES = (1, 50, 500)
 #: So many are counted for the memory of one.
 COUNTED = 400
-DRIVERS = (("anyio", "asyncio"), ("anyio", "uvloop"), ("anyio", "trio"), ("protocol", "asyncio"), ("protocol", "uvloop"))
+DRIVERS = (
+    ("anyio", "asyncio"),
+    ("anyio", "uvloop"),
+    ("anyio", "trio"),
+    ("protocol", "asyncio"),
+    ("protocol", "uvloop"),
+)
 _PING = encode_frame(0x81, b'{"type":"universal.ping"}', b"mask")
-
-
-def flush(gateway: Gateway, conn: ConnId) -> None:
-    """What a driver does after an input for ``conn``."""
-    gateway.effects()
-    while data := gateway.data_to_send(conn):
-        gateway.data_sent(conn, len(data), 0.0)
-    gateway.effects()
-
-
-def open_sockets(gateway: Gateway, number: int) -> None:
-    """``number`` universal sockets that do nothing."""
-    for one in range(number):
-        conn = gateway.open_downstream(f"192.0.{one % 250}.{one % 199 + 1}:1", None, 0.0)
-        gateway.receive_data(conn, UPGRADE, 0.0)
-        flush(gateway, conn)
 
 
 def seconds(action: Callable[[], object], times: int) -> float:

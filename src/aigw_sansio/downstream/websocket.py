@@ -11,7 +11,6 @@ context, and an attacker who can inject text into one of them and observe messag
 (as with CRIME). With ``messages`` the sizes tell only about the content of each single message.
 """
 
-from collections import deque
 from typing import Final
 
 from ..config import Compression
@@ -90,7 +89,7 @@ class WebSocketChannel(MessageChannel[bytes]):
         self.bytes_received = self.bytes_sent = 0
         self._paused = 0  # the reasons, as bits
         self._written = 0  # all bytes ever given to the pipe
-        self._control: deque[tuple[int, int]] = deque()  # replies: (end, counted in ``_written``, size)
+        self._control: list[tuple[int, int]] = []  # replies: (end, counted in ``_written``, size)
         self._control_bytes = 0
         self._latest_ping: bytes | None = None
         self._high_water = services.config.limits.send_high_water_bytes
@@ -190,8 +189,13 @@ class WebSocketChannel(MessageChannel[bytes]):
         control = self._control
         if control:
             confirmed = self._written - outstanding
-            while control and control[0][0] <= confirmed:
-                self._control_bytes -= control.popleft()[1]
+            taken = 0
+            for end, size in control:
+                if end > confirmed:
+                    break
+                self._control_bytes -= size
+                taken += 1
+            del control[:taken]
             self._resume_after_replies(now)
         if self.ended:
             return

@@ -73,7 +73,7 @@ class FairScheduler(Generic[MessageT]):
         self._running = running
         self._emptied = emptied
         self._queues: dict[Scheduled, _Queue[MessageT]] = {}  # none of them is empty
-        self._turns: deque[_Queue[MessageT]] = deque()
+        self._turns: deque[_Queue[MessageT]] | None = None  # made for the first one that waits: it takes 760 bytes
         self._pieces = 0  # messages in all queues
         #: Bytes in all queues.
         self.queued = 0
@@ -100,6 +100,8 @@ class FairScheduler(Generic[MessageT]):
         queue = self._queues.get(exchange)
         if queue is None:
             queue = self._queues[exchange] = _Queue(exchange)
+            if self._turns is None:
+                self._turns = deque()
             self._turns.append(queue)
         queue.messages.extend(messages)
         self._pieces += len(messages)
@@ -114,7 +116,7 @@ class FairScheduler(Generic[MessageT]):
 
     def _discard(self, exchange: Scheduled) -> None:
         queue = self._queues.pop(exchange, None)
-        if queue is not None:
+        if queue is not None and self._turns is not None:
             self._turns.remove(queue)
             self._pieces -= len(queue.messages)
             self._resize(queue, -queue.size)

@@ -3,7 +3,11 @@
 from types import SimpleNamespace
 from typing import Any
 
+from tests.rigs.compiled import needs_sources
+
 from aigw_sansio.upstream.recordings import Recordings
+
+pytestmark = needs_sources
 
 
 def test_a_call_is_found_until_it_is_removed_or_full() -> None:

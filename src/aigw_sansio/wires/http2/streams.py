@@ -4,7 +4,6 @@ Decides: only the order in which a stream's bytes are sent. Must not know: frame
 receive now (:mod:`.connection` enforces RFC 9113 section 5.2).
 """
 
-from collections import deque
 from typing import Final
 
 #: ``Stream.allowed`` if no length was declared.
@@ -46,7 +45,7 @@ class Stream:
         self.credit_due = 0  #: bytes consumed for which no new credit was given yet
         self.parts: list[bytes] = []  #: data received in this read
         self.ended = False  #: the peer sent END_STREAM
-        self.queue: deque[bytes] = deque()
+        self.queue: list[bytes] = []
         self._offset = 0
         self.queued = 0
         self.end = False  #: send END_STREAM after the queue
@@ -71,15 +70,17 @@ class Stream:
             return data
         self.queued -= limit
         parts: list[bytes] = []
+        whole = 0
         while limit:
-            head = queue[0]
+            head = queue[whole]
             piece = head[offset : offset + limit]
             parts.append(piece)
             limit -= len(piece)
             offset += len(piece)
             if offset == len(head):
-                queue.popleft()
+                whole += 1
                 offset = 0
+        del queue[:whole]
         self._offset = offset
         return b"".join(parts)
 
