@@ -24,7 +24,7 @@ from ..prompt import (
     Uri,
 )
 from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
-from .plain.conversation import Answered, Asked, NotPlain, Plain, Result
+from .plain.conversation import Asked, NotPlain, Plain, Result
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     EFFORT_TOKENS,
@@ -286,7 +286,7 @@ def _write_plain(plain: Plain, messages: list[object]) -> None:
             append({"role": "user", "content": item.text})
         elif type(item) is Result:
             append({"role": "tool", "tool_call_id": item.id, "content": item.text})
-        elif type(item) is Answered:
+        else:
             if not item.calls:
                 append({"role": "assistant", "content": item.text})
                 continue

@@ -24,7 +24,7 @@ from ..prompt import (
     Turn,
 )
 from .few_members import functions_of, note_marks, refusal_as_text, schema_alone, unplaced
-from .plain.conversation import Answered, Asked, Plain, Result, arguments_of
+from .plain.conversation import Asked, Plain, Result, arguments_of
 from .refusing import RequestRefused, accepted, refusal
 from .request_tools import (
     arguments_object,
@@ -274,7 +274,7 @@ def _write_plain(plain: Plain, messages: list[object]) -> None:
             append({"role": "user", "content": item.text})
         elif type(item) is Result:
             append({"role": "tool", "content": item.text, "tool_call_id": item.id, "tool_name": next(tools)})
-        elif type(item) is Answered:
+        else:
             if not item.calls:
                 append({"role": "assistant", "content": item.text})
                 continue

@@ -23,7 +23,8 @@ def assistant(*content: object) -> dict[str, object]:
 )
 def test_messages_are_read(result: object) -> None:
     said = {"role": "assistant", "content": "Warm."}
-    plain = read_plain([user(TEXT), assistant(TEXT, USE), user(result), said, {"role": "user", "content": "And now?"}])
+    asked = {"role": "user", "content": "And now?"}
+    plain = read_plain([user(TEXT), assistant(TEXT, USE), user(result), said, asked, assistant(TEXT)])
     assert plain is not None
     assert plain.items == [
         Asked("How warm?"),
@@ -31,6 +32,7 @@ def test_messages_are_read(result: object) -> None:
         Result("a", "1"),
         Answered("Warm."),
         Asked("And now?"),
+        Answered("How warm?"),
     ]
 
 

@@ -61,7 +61,7 @@ def test_model_and_stream_replace_what_the_client_said() -> None:
 @pytest.mark.parametrize("source", CLIENT_FORMATS)
 @pytest.mark.parametrize("more", [{}, {"nobody_knows": 1}])
 def test_json_is_read_as_its_value_is(source: str, more: dict[str, object]) -> None:
-    body = {**request(source, 1024), **more}
+    body = {**request(source, 4096), **more}
     text = msgspec.json.encode(body)
     for target in REQUEST_FORMATS:
         of_text = translate_request(text, source=source, target=target, model="m")

@@ -52,7 +52,7 @@ def write_plain(plain: Plain, names: NameMap, model: GeminiModel, contents: list
             last = Asked
             parts = [{"text": item.text}]
             append({"role": "user", "parts": parts})
-        elif type(item) is Result:
+        else:
             named: JsonObject = {"name": next(tools)} if vertex else {"id": item.id, "name": next(tools)}
             named["response"] = output_of(item.text)
             if last is Result:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from ...prompt import JsonObject, Text
-from ..plain.conversation import Answered, Asked, NotPlain, Plain, Result, plain_of
+from ..plain.conversation import Answered, Asked, NotPlain, Plain, plain_of
 from ..plain.messages import UNREADABLE, ChatBody, Developer, System
 from ..request_tools import NameMap
 from .chat_messages import SIGNED
@@ -67,7 +67,7 @@ def write_plain(plain: Plain, quirks: Quirks, names: NameMap, written: list[Json
             append(message)
         elif type(item) is Asked:
             append({"role": "user", "content": item.text})
-        elif type(item) is Result:
+        else:
             message = {"role": "tool", "tool_call_id": item.id, "content": item.text}
             if tells_names:
                 message["name"] = next(tools)

@@ -82,7 +82,7 @@ def write_plain(plain: Plain, names: NameMap, written: list[JsonObject]) -> None
             append({"type": "message", "role": "user", "content": item.text})
         elif type(item) is Result:
             append({"type": "function_call_output", "call_id": item.id, "output": item.text})
-        elif type(item) is Answered:
+        else:
             if item.text:
                 append({"type": "message", "role": "assistant", "content": item.text})
             for call in item.calls or ():

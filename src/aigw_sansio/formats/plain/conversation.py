@@ -12,7 +12,7 @@ written in the general way, from :meth:`Plain.turns`. Both ways write the same: 
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Literal, TypeAlias, cast
+from typing import Annotated, Literal, TypeAlias, cast, final
 
 import msgspec
 
@@ -49,12 +49,14 @@ class Call(_Item, frozen=True):
     type: Literal["function"] = "function"
 
 
+@final
 class Asked(_Item, frozen=True, tag_field="role", tag="user"):
     """What the user said."""
 
     text: Said = msgspec.field(name="content")
 
 
+@final
 class Answered(_Item, frozen=True, tag_field="role", tag="assistant"):
     """What the assistant said, and the calls behind it: one of both at least."""
 
@@ -63,6 +65,7 @@ class Answered(_Item, frozen=True, tag_field="role", tag="assistant"):
     refusal: None = None
 
 
+@final
 class Result(_Item, frozen=True, tag_field="role", tag="tool"):
     """What a tool answered to the call ``id``."""
 
@@ -100,7 +103,7 @@ class Plain(msgspec.Struct, frozen=True):
                     results = []
             elif type(item) is Asked:
                 turns.append(Turn("user", (Text(item.text),)))
-            elif type(item) is Answered:
+            else:
                 called = item.calls or ()
                 parts: list[Part] = [Text(item.text)] if item.text else []
                 parts += [ToolCall(call.id, call.function.name, call.function.arguments) for call in called]
