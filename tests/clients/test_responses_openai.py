@@ -5,14 +5,18 @@ Sync and async, and its sessions with lanes, for a provider of Responses and for
 Run with ``pip install -e '.[clients]'`` and ``AIGW_CLIENTS=1 python -m pytest tests/clients/test_responses_openai.py``.
 """
 
+import json
 from typing import Any
 
 import anyio
 import pytest
+from tests.reading.responses_messages import MATERIAL, needs_schemas
 from tests.rigs.client_gateway import library, wants_clients
 from tests.rigs.responses_gateway import MODELS, TOKEN, responses_gateway, responses_gateway_in_a_thread
 
-pytestmark = [wants_clients, pytest.mark.parametrize("format", MODELS)]
+pytestmark = wants_clients
+every_format = pytest.mark.parametrize("format", MODELS)
+SCENARIOS = json.loads((MATERIAL / "websocket_scenarios.json").read_text())["scenarios"] if MATERIAL.is_dir() else []
 
 TOOL = {
     "type": "function",
@@ -39,6 +43,7 @@ def limits() -> Any:
     )
 
 
+@every_format
 def test_a_conversation_in_sync(format: str) -> None:
     openai = library("openai")
     with responses_gateway_in_a_thread() as world:
@@ -59,6 +64,7 @@ def test_a_conversation_in_sync(format: str) -> None:
                 parent = event.response.id
 
 
+@every_format
 def test_lanes_in_sync(format: str) -> None:
     openai, sockets = library("openai"), library("openai.lib.responses_websocket")
     with responses_gateway_in_a_thread() as world:
@@ -77,6 +83,7 @@ def test_lanes_in_sync(format: str) -> None:
             assert lanes[2].get_final_response(timeout=30).output_text == "2: Fork"
 
 
+@every_format
 @pytest.mark.anyio
 async def test_lanes_with_tools(format: str) -> None:
     """In each lane the model calls a tool, and answers with what it gave; the lanes run side by side."""
@@ -113,6 +120,7 @@ async def test_lanes_with_tools(format: str) -> None:
                         tasks.start_soon(ask, session.lane(f"lane-{number}"), number)
 
 
+@every_format
 @pytest.mark.anyio
 async def test_errors_leave_the_socket_usable(format: str) -> None:
     openai, sockets = library("openai"), library("openai.lib.responses_websocket")
@@ -139,6 +147,7 @@ async def test_errors_leave_the_socket_usable(format: str) -> None:
                     assert (await lane.get_final_response()).output_text == "1: Hello"
 
 
+@every_format
 @pytest.mark.anyio
 async def test_a_warm_up_and_a_steer(format: str) -> None:
     openai = library("openai")
@@ -173,6 +182,7 @@ async def test_a_warm_up_and_a_steer(format: str) -> None:
                 assert [turn.content for turn in refused.steer.input] == ["Faster"]
 
 
+@every_format
 @pytest.mark.anyio
 async def test_who_has_no_token_is_refused(format: str) -> None:
     openai, exceptions = library("openai"), library("websockets.exceptions")
@@ -182,3 +192,48 @@ async def test_who_has_no_token_is_refused(format: str) -> None:
             async with client.responses.connect():
                 pass
         assert refused.value.response.status_code == 401
+
+
+@needs_schemas
+@pytest.mark.anyio
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario["id"])
+async def test_openais_own_contract(scenario: dict[str, Any]) -> None:
+    """A provider streams what OpenAI's contract has; the library reads the gateway as the contract wants it read."""
+    openai, sockets = library("openai"), library("openai.lib.responses_websocket")
+    turns = scenario["turns"]
+    with anyio.fail_after(90):
+        async with responses_gateway() as world:
+            for turn in turns:
+                frames = [
+                    one if isinstance(one, str) else json.dumps(one, separators=(",", ":")) for one in turn["frames"]
+                ]
+                world.models.frames.append(frames)
+            client = openai.AsyncOpenAI(api_key=TOKEN, base_url=world.base_url)
+            async with (
+                client.responses.connect() as connection,
+                sockets.AsyncResponsesWebSocketSession(connection, limits=limits()) as session,
+            ):
+                lanes: dict[str | None, Any] = {None: session.default}
+                parent = None
+                for turn in turns:
+                    name = turn["request"].get("stream_id")
+                    if name not in lanes:
+                        lanes[name] = session.lane(name)
+                    lane = lanes[name]
+                    create = {**turn["request"], "model": "openai/gpt-4o-mini"}
+                    if "previous_response_id" in create:
+                        create["previous_response_id"] = parent
+                    create.pop("stream_id", None)
+                    await lane.send(create)
+                    last = turn["frames"][-1]
+                    kind = last["type"] if isinstance(last, dict) else ""
+                    if kind not in ("response.completed", "response.incomplete", "response.failed"):
+                        with pytest.raises(sockets.ResponsesWebSocketError) as failed:
+                            await lane.get_final_response()
+                        event = failed.value.event  # no response was shown yet
+                        assert event.status == (400 if kind == "error" else 502)
+                        assert kind != "error" or event.error.code == last["error"]["code"]
+                        continue
+                    answer = await lane.get_final_response()
+                    assert answer.status == last["response"]["status"]
+                    parent = answer.id if answer.status == "completed" else None

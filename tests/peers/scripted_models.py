@@ -41,11 +41,13 @@ class _Server(ThreadingHTTPServer):
 
 
 class ScriptedModels:
-    """A server of all three providers. ``requests`` are those that came."""
+    """A server of all three providers. ``requests`` are those that came. ``frames``: what answers the next ones instead
+    of a model, each a stream of events as text, which breaks at its end if it is not complete."""
 
     def __init__(self, server: _Server) -> None:
         self.url = f"http://127.0.0.1:{server.server_address[1]}"
         self.requests: list[Request] = []
+        self.frames: list[list[str]] = []
 
     def bodies(self, ending: str) -> list[Json]:
         """The bodies of the requests whose path ends with ``ending``."""
@@ -78,6 +80,9 @@ class _Handler(BaseHTTPRequestHandler):
         assert isinstance(self.server, _Server)
         path = self.path.partition("?")[0]
         self.server.models.requests.append(Request(path, body))
+        if self.server.models.frames:
+            self._play(self.server.models.frames.pop(0))
+            return
         if path.endswith("/responses"):
             asked, write = _of_responses(body), _responses
         elif path.endswith("/messages"):
@@ -89,18 +94,36 @@ class _Handler(BaseHTTPRequestHandler):
             error = {"error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "Too many", "param": None}}
             self._whole(429, error)
             return
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("transfer-encoding", "chunked")
-        self.end_headers()
+        self._begin()
         for number, event in enumerate(write(asked, body.get("model", "m"))):
             if last == "die" and number == 5:
                 self.close_connection = True
                 return
             name = f"event: {event['type']}\n" if "type" in event else ""
-            data = f"{name}data: {json.dumps(event)}\n\n".encode()
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._event(f"{name}data: {json.dumps(event)}\n\n")
         self.wfile.write(b"0\r\n\r\n")
+
+    def _play(self, frames: list[str]) -> None:
+        if '"type":"error"' in frames[0]:
+            self._whole(400, {"error": json.loads(frames[0])["error"]})
+            return
+        self._begin()
+        for frame in frames:
+            self._event(f"data: {frame}\n\n")
+        if '"status":"in_progress"' in frames[-1] or not frames[-1].endswith("}"):
+            self.close_connection = True
+        else:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def _begin(self) -> None:
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+
+    def _event(self, text: str) -> None:
+        data = text.encode()
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def _whole(self, status: int, value: Json) -> None:
         data = json.dumps(value).encode()

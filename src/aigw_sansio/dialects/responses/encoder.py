@@ -188,8 +188,12 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
     def whole(self, final: FinalResponse, progress: Progress) -> list[bytes]:
         self.events(final.events)
         self._rewind()
+        members = raw_members(final.body) or {}
+        failed = self._told.failure(members, final.usage)
+        if failed is not None:
+            return self._count(failed)
         if final.status < 300:
-            made = self._told.whole(raw_members(final.body) or {}, final.usage)
+            made = self._told.whole(members, final.usage)
             return self._count(self._refuse(502, _NO_RESPONSE, final) if made is None else made)
         return self._count(self._refuse(final.status, provider_error(final.status, final.body), final))
 

@@ -33,7 +33,11 @@ _ENDS: Final[dict[str, Status]] = {
     "response.cancelled": "failed",
 }
 _DONE: Final = "response.done"
-_EMPTY: Final = msgspec.Raw(b"[]")
+#: What a response has that has not ended.
+_NOT_ENDED: Final[Members] = {
+    "output": msgspec.Raw(b"[]"),
+    **dict.fromkeys(("error", "usage", "incomplete_details", "completed_at"), NULL),
+}
 _MEMBERS: Final[Members] = {}
 
 
@@ -122,7 +126,10 @@ class ToldResponse:
         status = _ENDS.get(kind)
         if status is not None or kind == _DONE:
             response = _response_of(members)
-            return [*self.begin(response), self._end(status or _done_as(response), response, members)]
+            return [
+                *self.begin(_as_it_began(response)),
+                self._end(status or _done_as(response), response, members),
+            ]
         out = self.begin()
         if kind == "response.output_item.done":
             self._keep_item(members)
@@ -144,12 +151,22 @@ class ToldResponse:
         items = parse(response.get("output", NULL))
         if type(items) is not list or status not in ("completed", "incomplete", ""):
             return None
-        before = {**response, "output": _EMPTY, "usage": NULL, "incomplete_details": NULL, "completed_at": NULL}
-        out = self.begin(before)
+        out = self.begin(_as_it_began(response))
         for index, item in enumerate(items):
             out += [self.lines.event(kind, told) for kind, told in item_events(obj(item), index)]
         out.append(self._end("incomplete" if status == "incomplete" else "completed", response, {}, usage))
         return out
+
+    def failure(self, said: Members, usage: UsageReported | None) -> list[bytes] | None:
+        """What a provider says of a response that has failed: its event, or the response itself. ``None`` if it is
+        neither: then no response began."""
+        event = text(parse(said.get("type", NULL)))
+        response = _response_of(said) if event else said
+        if "id" not in response or text(parse(response.get("status", NULL))) != "failed":
+            return None
+        if event == "response.failed":
+            return self.event(event, said)
+        return [*self.begin(_as_it_began(response)), self._end("failed", response, {}, usage)]
 
     def fail(self, error: JsonObject, usage: UsageReported | None = None) -> list[bytes]:
         """The response fails with ``error``; see :mod:`.failures`."""
@@ -238,6 +255,11 @@ def warm_up(response: ResponseObject, stream_id: str | None) -> list[bytes]:
 def _response_of(members: Members) -> Members:
     given = members.get("response")
     return {} if given is None else raw_members(bytes(given)) or {}
+
+
+def _as_it_began(response: Members) -> Members:
+    """A response that has ended, as it was in the beginning."""
+    return {**response, **_NOT_ENDED}
 
 
 def _done_as(response: Members) -> Status:

@@ -455,8 +455,21 @@ def test_a_whole_response_may_be_incomplete_or_failed() -> None:
     response = one_response(valid(told_whole(encoder(), msgspec.json.encode(body))))
     assert response["incomplete_details"] == {"reason": "max_output_tokens"}
     failed = {**RESPONSE, "status": "failed", "output": [], "error": {"code": "server_error", "message": "broke"}}
-    [message] = valid(told_whole(encoder(), msgspec.json.encode(failed)))
-    assert (message["status"], message["error"]["code"], message["error"]["message"]) == (502, "server_error", "broke")
+    response = one_response(valid(told_whole(encoder(), msgspec.json.encode(failed))))
+    assert response["error"] == {"code": "server_error", "message": "broke"}
+
+
+@needs_schemas
+def test_a_response_that_fails_before_its_first_content_was_one() -> None:
+    """Clients decide by the code of its error what to do."""
+    error = {"code": "context_length_exceeded", "message": "too long"}
+    last = event("failed", response={**RESPONSE, "status": "failed", "error": error}, beside=1)
+    made = encoder("main")
+    messages = valid(told(made, [*BEGUN, last]), schemas=[OPEN])
+    response = one_response(messages, stream_id="main")
+    assert (response["id"], response["error"], messages[-1]["beside"]) == ("resp_p", error, 1)
+    assert messages[0]["response"]["error"] is None
+    assert made.outcome == Outcome("failed", "resp_p", "resp_p", b"[]")
 
 
 # -- signs of life ----------------------------------------------------------------------------------------------------
