@@ -29,12 +29,14 @@ from .core.handshakes import Handshakes
 from .core.link import ByteSocket, Link
 from .core.loops import asyncio_told
 from .core.readiness import Readiness, choose_readiness
+from .core.reports import logger, report
 from .core.resolver import AddressInfo, Resolver
 from .core.sockets import (
     Listener,
     LookUp,
     Talk,
     address_text,
+    close_socket,
     dial_tcp,
     failure_text,
     local_address,
@@ -45,7 +47,6 @@ from .core.sockets import (
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context, read_trust_anew
-from .core.transfer import close_socket, logger, report
 
 #: Looks up what the engine asks for. An exception, or an answer of the wrong class, counts as ``Unavailable``.
 AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
@@ -214,7 +215,7 @@ class AnyioDriver(Door):
             self._proceed()
 
     def _choose_readiness(self, tasks: TaskGroup) -> Readiness:
-        return choose_readiness(tasks, self._on_readable, self._on_writable)
+        return choose_readiness(tasks, self._turn, self._on_readable, self._on_writable)
 
     # -- accepting and dialling ---------------------------------------------------------------------------------
 

@@ -33,8 +33,8 @@ from .core.asgi_plain import respond_plainly
 from .core.asgi_scope import Scope, address_of, headers_of, subprotocols_of, target_of
 from .core.hosted import MessageEffect
 from .core.loops import asyncio_told
+from .core.reports import report
 from .core.sockets import address_text
-from .core.transfer import report
 from .server.embedded import embedded_gateway, reconfigure_embedded
 
 __all__ = ["AsgiMessage", "Authenticator", "GatewayApp", "Receive", "Refusal", "Scope", "Send"]

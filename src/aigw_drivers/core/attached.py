@@ -19,8 +19,8 @@ from anyio.streams.tls import TLSAttribute
 from aigw_sansio import READ_SIZE
 
 from .link import ByteSocket
+from .reports import report
 from .sockets import address_text, local_address, make_non_blocking
-from .transfer import report
 
 #: How long a peer may take over what is left when its connection was closed, in seconds.
 _DRAIN_S: Final = 5.0

@@ -54,6 +54,8 @@ class Link:
         "unsent",
         "wants_read",
         "wants_write",
+        "writers",
+        "writes_to",
     )
 
     def __init__(self, conn: ConnId, sock: ByteSocket | None = None, tls: TlsPipe | None = None) -> None:
@@ -78,6 +80,9 @@ class Link:
         self.close_notify_sent = False
         #: Our direction is shut down; we only wait for the peer's end.
         self.shut_down = False
+        # Kept by the turn: the link to which the last read of this one wrote, and how many links did that to this one.
+        self.writes_to: Link | None = None
+        self.writers = 0
         # Kept by readiness: which callbacks are wanted, whether a task waits to write, what wakes the reading task.
         self.wants_read = False
         self.wants_write = False

@@ -20,6 +20,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from .link import Link
+from .turn import Turn
 
 #: The most sockets that one turn serves, so that timers, accepting and dialling are not held up. The others are still
 #: ready in the next turn.
@@ -54,10 +55,10 @@ class Readiness(Protocol):
 Callback = Callable[[Link], None]
 
 
-def choose_readiness(tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> Readiness:
-    """The cheapest kind that the running loop offers."""
+def choose_readiness(tasks: TaskGroup, turn: Turn, on_readable: Callback, on_writable: Callback) -> Readiness:
+    """The cheapest kind that the running loop offers. It begins each ``turn`` if it can."""
     if hasattr(select, "epoll"):
-        return EpollReadiness(tasks, on_readable, on_writable)
+        return EpollReadiness(tasks, turn, on_readable, on_writable)
     proactor = getattr(asyncio, "ProactorEventLoop", None)
     loop = _asyncio_loop()
     if loop is None or (proactor is not None and isinstance(loop, proactor)):
@@ -120,7 +121,8 @@ class LoopReadiness:
 class EpollReadiness:
     """Readiness from one epoll set, which the loop watches: one wake-up serves a whole turn."""
 
-    def __init__(self, tasks: TaskGroup, on_readable: Callback, on_writable: Callback) -> None:
+    def __init__(self, tasks: TaskGroup, turn: Turn, on_readable: Callback, on_writable: Callback) -> None:
+        self._turn = turn
         self._on_readable = on_readable
         self._on_writable = on_writable
         self._epoll = select.epoll()
@@ -192,7 +194,10 @@ class EpollReadiness:
     def _serve(self) -> None:
         """Serve one turn."""
         links = self._links
-        for number, mask in self._epoll.poll(0, _EVENTS_PER_TURN):
+        events = self._epoll.poll(0, _EVENTS_PER_TURN)
+        if len(events) > 1:
+            self._turn.begin([links[number] for number, mask in events if mask & ~select.EPOLLOUT])
+        for number, mask in events:
             link = links.get(number)  # None if an earlier callback of this turn released it
             if link is None:
                 continue
@@ -201,6 +206,7 @@ class EpollReadiness:
             if link.wants_write and mask & ~select.EPOLLIN:
                 self._on_writable(link)
         callback, self._at_turn_end = self._at_turn_end, None
+        self._turn.end()
         if callback is not None:
             callback()
 

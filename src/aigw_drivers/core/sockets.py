@@ -11,7 +11,9 @@ import errno
 import os
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
@@ -27,6 +29,8 @@ from .tls import TlsPipe
 
 #: Seconds for which one address is tried alone, before the next one is tried beside it (RFC 8305 section 5).
 CONNECTION_ATTEMPT_DELAY_S = 0.25
+
+_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 
 #: Finds the addresses of a host, or raises :class:`OSError`.
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[AddressInfo]]]
@@ -143,6 +147,14 @@ def make_non_blocking(sock: socket.socket) -> None:
     sock.setblocking(False)
     if sock.family in (socket.AF_INET, socket.AF_INET6):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def close_socket(sock: ByteSocket, *, reset: bool) -> None:
+    """Close ``sock`` with a FIN, or with a ``reset`` that drops unsent bytes."""
+    with suppress(OSError):
+        if reset:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    sock.close()
 
 
 async def dial_tcp(host: str, port: int, look_up: LookUp | None = None) -> socket.socket:

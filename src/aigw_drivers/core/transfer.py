@@ -5,19 +5,15 @@ must wait: dialling, answering and time. A subclass adds these. Must not know: t
 dial or a close, the event loop.
 
 When a socket is readable, a plain function reads it once and passes the bytes to the engine. The engine's output is
-written at the end of the same turn of the loop (:mod:`.readiness`), or earlier if the turn has read much. So each
-connection gets one write, even if many ready sockets added to it. There is no task switch, queue, lock or timeout for a
-message, and the number of bytes that the kernel took is known exactly.
+written in the same turn of the loop, behind the reads that add to it (:mod:`.turn`). So each connection gets one write,
+even if many ready sockets added to it, and does not wait for others. There is no task switch, queue, lock or timeout
+for a message, and the number of bytes that the kernel took is known exactly.
 """
 
-import logging
 import socket
 import ssl
-import struct
-import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Container
 from math import inf
 
 from aigw_sansio import (
@@ -38,21 +34,15 @@ from aigw_sansio import (
     ResumeReading,
 )
 
-from .link import ByteSocket, Link
+from .link import Link
 from .readiness import Readiness
-from .sockets import failure_text
+from .reports import logger, report
+from .sockets import close_socket, failure_text
 from .tls import MAX_CONTROL_BYTES, TlsPipe
-
-logger = logging.getLogger("aigw.driver")
+from .turn import PATIENCE_S, READ_COST_BYTES, TURN_BYTES, Turn
 
 #: A read under TLS is smaller by one record, because a record that began earlier may be completed by it.
 TLS_READ_SIZE = READ_SIZE - 16384
-#: A turn that has read so many bytes writes before it reads again, so that no output waits for long behind reads. Even
-#: a small read takes time: each read counts as so many bytes more.
-TURN_BYTES = 65536
-READ_COST_BYTES = 600
-
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends a reset
 
 
 class Transfer(ABC):
@@ -67,8 +57,10 @@ class Transfer(ABC):
         self._executing = False  # effects run: a call from inside leaves its effects to the outermost loop
         self._alarm_at = inf
         self._work_is_left = False  # the engine said ``Continue``, and ``proceed`` was not called since
+        self._turn = Turn()
         self._unflushed: dict[Link, None] = {}
         self._turn_bytes = 0
+        self._patient_until = inf  # finite if there are unflushed ones
         self._readiness: Readiness
 
     @abstractmethod
@@ -111,10 +103,11 @@ class Transfer(ABC):
             self._work_is_left = False
             self._call_engine(self._engine.proceed)
 
-    def _execute_effects(self, *, defer: bool = False) -> None:
+    def _execute_effects(self, source: Link | None = None) -> None:
         """Execute effects until there are none; then set the alarm.
 
-        With ``defer``, ``Flush`` only marks the connection; the caller must make sure that :meth:`_flush` is called.
+        After a read of ``source``, ``Flush`` only marks the connection; the caller must make sure that :meth:`_flush`
+        is called.
         """
         if self._executing:
             return
@@ -125,15 +118,17 @@ class Transfer(ABC):
         try:
             calls = True  # an effect may have called the engine, which then may have more
             while calls and (effects := engine.effects()):
-                calls = not defer
+                calls = source is None
                 for effect in effects:
                     try:
                         if type(effect) is Flush:
                             if (link := links.get(effect.conn)) is not None and not link.unsent:
-                                if defer:
-                                    self._unflushed[link] = None
-                                else:
+                                if source is None:
                                     self._send_pending(link)
+                                else:
+                                    self._unflushed[link] = None
+                                    if source.writes_to is not link and source.socket is not None:
+                                        self._turn.learn(source, link)
                             elif link is None:
                                 self._execute(effect)  # for a client without bytes
                         else:
@@ -153,9 +148,15 @@ class Transfer(ABC):
         finally:
             self._executing = False
 
-    def _flush(self) -> None:
-        """Write the output of all connections that :meth:`_execute_effects` has marked."""
-        links, self._unflushed, self._turn_bytes = self._unflushed, {}, 0
+    def _flush(self, awaited: Container[Link] = ()) -> None:
+        """Write the output of all connections that :meth:`_execute_effects` has marked, but not of ``awaited``."""
+        links = self._unflushed
+        if awaited:
+            self._unflushed = {link: None for link in links if link in awaited}
+            links = {link: None for link in links if link not in awaited}
+        else:
+            self._unflushed, self._turn_bytes = {}, 0
+        self._patient_until = self._now + PATIENCE_S if self._unflushed else inf
         if not links:
             return
         self._now = self._clock()
@@ -222,6 +223,14 @@ class Transfer(ABC):
     def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:
         """A read gave ``data``: empty at the peer's end, or if the connection is ``broken``."""
         self._now = now = self._clock()
+        turn = self._turn
+        if now > self._patient_until:
+            self._flush(turn.awaited)
+            if link.conn not in self._links:
+                return
+            now = self._now
+        if turn.awaited:
+            turn.serve(link)
         try:
             try:
                 if data and link.tls is None and not link.closing:
@@ -237,13 +246,14 @@ class Transfer(ABC):
         except Exception as exc:
             report(exc, "received data")
             self._abort(link)
-        self._execute_effects(defer=True)
+        self._execute_effects(link)
         if self._unflushed:
             read_before = self._turn_bytes
             self._turn_bytes = size = read_before + len(data) + READ_COST_BYTES
             if size >= TURN_BYTES:
                 self._flush()
             elif not read_before:
+                self._patient_until = now + PATIENCE_S
                 self._readiness.at_turn_end(self._flush)
 
     def _decrypt(self, link: Link, pipe: TlsPipe, data: bytes, *, at_end: bool = True) -> None:
@@ -413,6 +423,7 @@ class Transfer(ABC):
             link.socket = None
             close_socket(sock, reset=reset)
         link.release()
+        self._turn.learn(link, None)
         self._on_released(link.conn)
         self._engine.closed(link.conn, self._now)
 
@@ -433,17 +444,3 @@ class Transfer(ABC):
             link.peer_ended = True
             self._engine.connect_failed(link.conn, reason, self._now)
         self._release(link)
-
-
-def close_socket(sock: ByteSocket, *, reset: bool) -> None:
-    """Close ``sock`` with a FIN, or with a ``reset`` that drops unsent bytes."""
-    with suppress(OSError):
-        if reset:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    sock.close()
-
-
-def report(exc: BaseException, context: str, *, culprit: str = "the engine") -> None:
-    """Log a bug of ``culprit``. The message of ``exc`` is left out: it might quote content."""
-    trace = "".join(traceback.format_tb(exc.__traceback__))
-    logger.error("%s failed in %s: %s\n%s", culprit, context, type(exc).__qualname__, trace)

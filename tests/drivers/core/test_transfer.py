@@ -7,7 +7,8 @@ import pytest
 
 from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.core.link import Link
-from aigw_drivers.core.transfer import READ_COST_BYTES, TURN_BYTES, Transfer
+from aigw_drivers.core.transfer import Transfer
+from aigw_drivers.core.turn import PATIENCE_S, READ_COST_BYTES, TURN_BYTES
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.events import PartFailed
 from aigw_sansio.ids import ConnId
@@ -106,6 +107,15 @@ class Rig(Transfer):
     def _proceed_later(self) -> None:
         self.turns.callbacks.append(self._proceed)
 
+    def see(self, *numbers: int) -> None:
+        """A turn begins in which these connections will be read, in this order."""
+        self._turn.begin([self.all_links[number - 1] for number in numbers])
+
+    def end(self) -> None:
+        """The turn ends."""
+        self._turn.end()
+        self.turns.end()
+
     def read(self, number: int, data: bytes) -> None:
         """``data`` is ready on the connection ``number``, counted from 1."""
         self.sockets[number - 1].coming.append(data)
@@ -167,6 +177,122 @@ def test_a_read_that_brings_nothing_to_write_asks_for_no_end_of_turn() -> None:
     rig = Rig(Silent(), 1)
     rig.read(1, b"heard")
     assert rig.turns.callbacks == []
+
+
+class Crossed(ToyEngine):
+    """Passes on from 3 and 4 to 1, from 5 to 2, and answers 6. Says nothing to ``silence``."""
+
+    def on_data(self, conn: ConnId, data: bytes) -> None:
+        if data != b"silence":
+            self.send({3: ConnId(1), 4: ConnId(1), 5: ConnId(2)}.get(conn, conn), data)
+
+
+def crossed() -> tuple[Crossed, Rig]:
+    """Everybody has said something, each in a turn of its own."""
+    engine = Crossed()
+    rig = Rig(engine, 6)
+    for number in (3, 4, 5, 6):
+        rig.read(number, b"?")
+        rig.end()
+    for sock in rig.sockets:
+        sock.writes.clear()
+    return engine, rig
+
+
+def test_output_waits_for_a_few_short_reads_of_others_and_not_for_long_ones() -> None:
+    _, rig = crossed()
+    rig.see(3, 5, 6)
+    rig.read(3, b"first")
+    rig.time += PATIENCE_S / 2
+    rig.read(5, b"second")
+    assert rig.sockets[0].writes == rig.sockets[1].writes == []
+    rig.time += PATIENCE_S
+    rig.read(6, b"third")
+    assert rig.sockets[0].writes == [b"first"]
+    assert rig.sockets[1].writes == [b"second"]
+    assert rig.sockets[5].writes == []
+    rig.end()
+    assert rig.sockets[5].writes == [b"third"]
+
+
+def test_without_sight_of_the_turn_it_is_the_same() -> None:
+    _, rig = crossed()
+    rig.read(3, b"first")
+    rig.time += 2 * PATIENCE_S
+    rig.read(4, b"second")
+    assert rig.sockets[0].writes == [b"first"]
+    rig.end()
+    assert rig.sockets[0].writes == [b"first", b"second"]
+
+
+def test_output_waits_for_the_last_read_that_adds_to_it_however_long_that_takes() -> None:
+    _, rig = crossed()
+    rig.see(3, 5, 4, 6)
+    rig.read(3, b"a")
+    rig.time += 2 * PATIENCE_S
+    rig.read(5, b"other")
+    rig.time += 2 * PATIENCE_S
+    rig.read(4, b"b")
+    assert rig.sockets[0].writes == []
+    assert rig.sockets[1].writes == [b"other"]
+    rig.time += 2 * PATIENCE_S
+    rig.read(6, b"")
+    assert rig.sockets[0].writes == [b"ab"]
+
+
+def test_a_read_that_adds_nothing_after_all_is_not_waited_for_any_longer() -> None:
+    _, rig = crossed()
+    rig.see(3, 4, 6)
+    rig.read(3, b"a")
+    rig.read(4, b"silence")
+    rig.time += 2 * PATIENCE_S
+    rig.read(6, b"silence")
+    assert rig.sockets[0].writes == [b"a"]
+
+
+def test_who_was_awaited_and_is_gone_holds_nothing_up_beyond_the_turn() -> None:
+    engine, rig = crossed()
+    rig.see(3, 4, 6)
+    rig.read(3, b"a")
+    rig._abort(rig.all_links[3])
+    rig.time += 2 * PATIENCE_S
+    rig.read(6, b"silence")
+    assert rig.sockets[0].writes == []
+    rig.end()
+    assert rig.sockets[0].writes == [b"a"]
+    rig.read(3, b"b")
+    rig.time += 2 * PATIENCE_S
+    rig.read(6, b"silence")
+    assert rig.sockets[0].writes == [b"a", b"b"]
+    assert not engine.breaches
+
+
+def test_a_turn_that_read_much_writes_what_still_waits_for_others_too() -> None:
+    _, rig = crossed()
+    rig.see(3, 5, 4)
+    rig.read(3, b"a")
+    rig.time += 2 * PATIENCE_S
+    rig.read(5, b"b" * (TURN_BYTES - 2 * READ_COST_BYTES - 1))
+    assert rig.sockets[0].writes == [b"a"]
+    assert len(b"".join(rig.sockets[1].writes)) == TURN_BYTES - 2 * READ_COST_BYTES - 1
+
+
+def test_a_write_before_a_read_may_end_the_connection_that_was_read() -> None:
+    class Fatal(Crossed):
+        def on_sent(self, conn: ConnId) -> None:
+            if conn == 1:
+                self.close(ConnId(5), abort=True)
+
+    engine = Fatal()
+    rig = Rig(engine, 6)
+    rig.read(3, b"a")
+    rig.time += 2 * PATIENCE_S
+    rig.read(5, b"never delivered")
+    assert rig.sockets[0].writes == [b"a"]
+    assert rig.sockets[4].closed
+    assert engine.names(5)[-1] == "closed"
+    rig.end()
+    assert not engine.breaches
 
 
 def test_closing_in_the_same_turn_sends_first() -> None:
