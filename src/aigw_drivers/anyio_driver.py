@@ -53,7 +53,6 @@ AnswerHandler: TypeAlias = Callable[[Question], Awaitable[Answer]]
 
 #: Keeps a response for later, or drops it. An exception is logged.
 KeepHandler: TypeAlias = Callable[[Keep], Awaitable[None]]
-
 _MOST_KEEPS = 64  #: responses that are on their way to where they are kept; more are dropped
 
 #: Seconds that a client has for its TLS handshake. The engine learns of the client only afterwards.

@@ -69,6 +69,31 @@ async def first_chunk_ms(gateway: Child, rounds: int) -> float:
     return median(taken[rounds // 10 :]) * 1e3
 
 
+async def crowd_ms(gateway: Child, rounds: int) -> float:
+    """Median milliseconds from a request to its first chunk, for ``STREAMS`` clients that begin together, each on its own
+    socket, with streams of 10 chunks, 20 ms apart, one after the other.
+
+    A client that waits for its own answer alone, as in :func:`first_chunk_ms`, does not see that output waits for the
+    work of others: there are none. Here streams that stay in step hold each other up."""
+
+    async def run(number: int) -> list[float]:
+        taken = []
+        for _ in range(rounds):
+            began = clients[number].send(create(f"b{number}", chunks=10, interval_s=0.02))
+            while b"universal.stream" not in (await clients[number].next())[:30]:
+                pass
+            taken.append(time.monotonic() - began)
+            while b"universal.done" not in (await clients[number].next())[:30]:
+                pass
+        return taken[rounds // 3 :]
+
+    clients = [await Client.connect(gateway.port) for _ in range(STREAMS)]
+    taken = await asyncio.gather(*(run(number) for number in range(STREAMS)))
+    for client in clients:
+        client.transport.close()
+    return median(one for own in taken for one in own) * 1e3
+
+
 async def direct_first_chunk_ms(provider: Child, rounds: int) -> float:
     """The same without a gateway, on one kept connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", provider.port)
@@ -159,15 +184,18 @@ async def main(quick: bool) -> None:
         paced: dict[str, list[float]] = {name: [] for name in CANDIDATES}
         full: dict[str, list[float]] = {name: [] for name in CANDIDATES}
         first: dict[str, list[float]] = {name: [] for name in CANDIDATES}
+        crowd: dict[str, list[float]] = {name: [] for name in CANDIDATES}
         for _ in range(rounds):
             for name, (module, *options) in CANDIDATES.items():
                 with child(module, url, *options, core=0) as gateway:
                     paced[name].append(await cpu_per_chunk(gateway, 50 if quick else 100, 0.02))
                     full[name].append(await cpu_per_chunk(gateway, 400, 0))
                     first[name].append(await first_chunk_ms(gateway, 200) - direct)
+                    crowd[name].append(await crowd_ms(gateway, 15))
         base = next(iter(CANDIDATES))
         print(f"{STREAMS} streams of 200-byte chunks on one socket; medians of {rounds}; x: times less than plain\n")
         columns = {"paced 20 ms: CPU us": paced, "saturated: CPU us": full, "first chunk: added ms": first}
+        columns[f"first chunk of {STREAMS}: ms"] = crowd
         print(" " * 28 + "".join(f"{title:>22}{'x':>7}" for title in columns))
         for name in CANDIDATES:
             cells = [(median(table[name]), median(table[base])) for table in columns.values()]
