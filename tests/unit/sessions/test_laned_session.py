@@ -329,6 +329,25 @@ def test_who_takes_nothing_gets_no_signs() -> None:
     assert one.of(Flush)
 
 
+def test_items_that_wait_for_the_end_of_their_response_count_as_memory() -> None:
+    one = client()
+    ask(one)
+    (conn,) = dialled(one)
+    item = {"type": "message", "id": "m", "content": [{"type": "output_text", "text": "x" * 50_000}]}
+    events = [
+        {"type": "response.output_text.delta", "delta": "x"},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+    ]
+    one.provider_says(conn, b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
+    before = held(one).kept
+    one.provider_says(conn, b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in events))
+    told(one)
+    assert held(one).kept - before > 50_000
+    one.provider_says(conn, b'data: {"type":"response.completed","response":{"status":"completed"}}\n\n')
+    assert told(one) == [("completed", None)]
+    assert not held(one)._holding, "now the memory of the connection has it"
+
+
 def test_messages_that_are_none_of_ours() -> None:
     one = client(Limits(unusable_messages_in_a_row=3))
     for data in ("{", b"\xff"):
