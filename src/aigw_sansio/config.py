@@ -188,6 +188,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     rules: tuple[QuotaRule, ...] = ()
     concurrency: int | None = None
     fail_open: bool = False  #: a request goes on if the host is asked to count and does not answer
+    ask_usage: bool = True  #: streams whose tokens a rule counts are asked to report them, if their format can be
+    unreported_tokens: int | None = None  #: of a response whose provider reports none; ``None``: they are estimated
     custom_cost: bool = True  #: clients may name the price of a response (``cf-aig-custom-cost``)
     review_chunks: int = 1  #: with content that are reviewed at a time; of a realtime session: messages
     review_bytes: int = 16 * 1024  #: or so many, of all chunks; one read may exceed it
@@ -202,7 +204,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
         check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")
         check.form("methods", _METHOD, _NO_METHOD)
-        check.ranges({"concurrency": (1, 1 << 40)})
+        check.ranges({"concurrency": (1, 1 << 40), "unreported_tokens": (0, 1 << 40)})
         if check.good("rate_limit") and self.rate_limit is not None and self.rate_limit.measure != "count":
             check.error(("rate_limit",), "does not count requests; allowed is the measure 'count'")
         if self.authentication is False and self.tokens:
@@ -215,6 +217,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     def has_quotas(self) -> bool:
         """Whether anything is to be counted."""
         return bool(self.rate_limit or self.rules or self.concurrency)
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether tokens or money are to be counted."""
+        return any(rule.enabled and rule.measure != "count" for rule in self.rules)
 
 
 #: The allowed values of ``key_in``, in words.

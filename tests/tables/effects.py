@@ -86,6 +86,8 @@ SHOWN: Final[dict[str, tuple[str, str, str]]] = {
     "gateways.spend_limits": ("37_budgets", "gateway local/default", "-rules"),
     "gateways.fail_open": ("38_shared_quotas", "gateway local/open", "-fail_open"),
     "gateways.custom_cost": ("37_budgets", "gateway local/default", "+custom_cost=false"),
+    "gateways.ask_usage": ("37_unreported", "gateway local/default", "+ask_usage=false"),
+    "gateways.unreported_tokens": ("37_unreported", "gateway local/says", "-unreported_tokens"),
     "gateways.retry_max_attempts": ("101_retries_of_the_gateway", "gateway local/default", "-retry_max_attempts"),
     "gateways.retry_delay": ("101_retries_of_the_gateway", "gateway local/default", "-retry_delay_ms"),
     "gateways.retry_backoff": ("101_retries_of_the_gateway", "gateway local/default", "-retry_backoff"),

@@ -148,12 +148,12 @@ _REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
     "fetch_media", "compression", "collect_logs", "collect_log_payload", "cache_ttl", "coalesce", "concurrency",
-    "spend_limits", "fail_open", "custom_cost",
+    "spend_limits", "fail_open", "custom_cost", "ask_usage", "unreported_tokens",
     *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS,
 )  # fmt: skip
 _GATEWAY_FLAGS: Final = (
     "authentication", "query_token", "byok_only", "fetch_media", "coalesce", "fail_open", "custom_cost",
-    "collect_logs", "collect_log_payload",
+    "ask_usage", "collect_logs", "collect_log_payload",
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
@@ -316,10 +316,9 @@ class _Reader(QuotaReader):
             found["tokens"] = [Secret(str(token)) for token in tokens]  # not as a class of the environment's own
         if set(RATE_KEYS) & table.keys() and (rate := self.rate_limit(where, table)) is not None:
             found["rate_limit"] = rate
-        if "concurrency" in table:
-            most = self.number(f"{where}.concurrency", table["concurrency"], whole=True)
-            if most is not None:
-                found["concurrency"] = most
+        for name in ("concurrency", "unreported_tokens"):
+            if name in table and (most := self.number(f"{where}.{name}", table[name], whole=True)) is not None:
+                found[name] = most
         found["rules"] = self.rules(f"{where}.spend_limits", self.table(f"{where}.spend_limits", table, "spend_limits"))
         retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
         found["retry"] = self.numbers(where, retry, Retry)

@@ -275,6 +275,7 @@ class Attempt:
             query=call.request.body,
             keys=call.stored_keys + (self._running.added_keys if self._running is not None else ()),
             own=None if self._reading is None else OwnParts(self._reading, self._log_id, self._services.emit),
+            unreported=None if call.quota is None else call.quota.unreported,
         )
         if self.response.fault is not None:
             self._fail(self.response.fault, now)

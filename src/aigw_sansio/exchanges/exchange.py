@@ -394,8 +394,7 @@ class Exchange(Generic[MessageT]):
     def _clear_attempt(self) -> None:
         """Keep nothing of an ended attempt except what the record tells: its bytes, its times, its type."""
         if self._attempt is not None:
-            if (response := self._attempt.response) is not None:
-                self._record.content_type = response.content_type
+            self._record.note_response(self._attempt.response)
             self._record.times = self._attempt.times
             self._record.bytes_received += self._attempt.bytes_received
             self._without_a_call += self._attempt.cached

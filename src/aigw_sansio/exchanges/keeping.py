@@ -7,26 +7,26 @@ It keeps the provider's own words, chunk by chunk, whatever the client is shown 
 texts of a review, which takes nothing out of a record. Nobody else pays for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Generic
 
 from ..bodies.chunk import Chunk
 from ..bodies.framing import is_textual
-from ..events import ProviderEvent, ResponseFailed, UsageReported
-from ..faults import Fault
+from ..events import ProviderEvent, ResponseFailed
 from .encoder import FinalResponse, KeptText, Progress, ResponseEncoder
+from .passing import PassingEncoder
 from .ports import MessageT
 from .response import ProviderResponse
 
 
-class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
+class KeepingEncoder(PassingEncoder[MessageT], Generic[MessageT]):
     """Keeps the beginning of a response, and passes it on to another encoder."""
 
-    __slots__ = ("_complete", "_encoder", "_hide", "_most", "_pieces", "_response", "_size", "_textual")
+    __slots__ = ("_complete", "_hide", "_most", "_pieces", "_response", "_size", "_textual")
 
     def __init__(self, encoder: ResponseEncoder[MessageT], most: int) -> None:
         """``most``: so many bytes are kept."""
-        self._encoder = encoder
+        super().__init__(encoder)
         self._most = most
         self._forget()
 
@@ -51,20 +51,6 @@ class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
         self._forget()
         self._encoder.attempt(step)
 
-    @property
-    def reads_everything(self) -> bool:
-        return self._encoder.reads_everything
-
-    @property
-    def shows_chunks(self) -> bool:
-        return self._encoder.shows_chunks
-
-    def shows_body(self, step: int) -> bool:
-        return self._encoder.shows_body(step)
-
-    def begin(self, response: ProviderResponse, progress: Progress) -> list[MessageT]:
-        return self._encoder.begin(response, progress)
-
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[MessageT], ResponseFailed | None]:
         for chunk in chunks:
             self._keep(response, chunk.data)
@@ -80,33 +66,11 @@ class KeepingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
         self._keep(response, own.data)
         return self._encoder.rewritten(response, chunk, own, events)
 
-    def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[MessageT]:
-        return self._encoder.texts(texts, events)
-
-    def events(self, events: list[ProviderEvent]) -> list[MessageT]:
-        return self._encoder.events(events)
-
     def whole(self, final: FinalResponse, progress: Progress) -> list[MessageT]:
         self._forget()
         self._textual = is_textual(final.content_type)
         self._add(final.body if final.own_body is None else final.own_body)
         return self._encoder.whole(final, progress)
-
-    def refused(self, fault: Fault, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
-        return self._encoder.refused(fault, progress, usage)
-
-    def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
-        return self._encoder.finished(response, progress, usage)
-
-    def failed(
-        self, response: ProviderResponse, fault: Fault, progress: Progress, usage: UsageReported | None
-    ) -> list[MessageT]:
-        return self._encoder.failed(response, fault, progress, usage)
-
-    def cancelled(
-        self, response: ProviderResponse | None, progress: Progress, usage: UsageReported | None
-    ) -> list[MessageT]:
-        return self._encoder.cancelled(response, progress, usage)
 
     def _keep(self, response: ProviderResponse, data: bytes) -> None:
         """Keep ``data`` without the gateway's keys. The client's own search for them is not disturbed."""

@@ -49,7 +49,8 @@ class AnswerPlan(NamedTuple):
 class PlannedStep(NamedTuple):
     """A step that can run: the call, how often and how long it is tried, and how its response is shown. ``reading``:
     how its response is read, if not in the usual way. ``record``: what is said about the record of the request.
-    ``price``: what its response costs, if somebody knows. ``others``: the call with other keys."""
+    ``price``: what its response costs, if somebody knows. ``others``: the call with other keys. ``metered``: a budget
+    counts its response. ``hides_usage``: the chunk that tells only its usage is not for the client."""
 
     call: ProviderCall
     policy: Policy
@@ -58,6 +59,8 @@ class PlannedStep(NamedTuple):
     record: RecordOptions = NO_OPTIONS
     price: CustomCost | None = None
     others: tuple[ProviderCall, ...] = ()
+    metered: bool = False
+    hides_usage: bool = False
 
     def call_of(self, tries: int) -> ProviderCall:
         """The call of the first, second ... try: each with another key, if there are several."""

@@ -43,7 +43,17 @@ NO_TIMES: Final = Times(None, None, None)
 class ExchangeRecord:
     """What is kept of an exchange for its events."""
 
-    __slots__ = ("bytes_received", "caller", "content_at", "content_type", "event_id", "log_id", "started", "times")
+    __slots__ = (
+        "bytes_received",
+        "caller",
+        "content_at",
+        "content_type",
+        "event_id",
+        "log_id",
+        "started",
+        "times",
+        "used",
+    )
 
     def __init__(self, caller: Caller, event_id: str, log_id: str, now: float) -> None:
         self.caller = caller
@@ -56,6 +66,8 @@ class ExchangeRecord:
         self.times = NO_TIMES
         #: Of the last response, if it named one.
         self.content_type: str | None = None
+        #: What it used, as quotas count it.
+        self.used: UsageReported | None = None
         #: When the client was first shown a response.
         self.content_at: float | None = None
 
@@ -66,6 +78,13 @@ class ExchangeRecord:
             return call
         request = passed_on(call.request, given, self.log_id, attempt, traces=traces)
         return call if request is call.request else msgspec.structs.replace(call, request=request)
+
+    def note_response(self, response: ProviderResponse | None) -> None:
+        """An attempt has ended: keep what is told of its ``response``."""
+        self.used = None
+        if response is not None:
+            self.content_type = response.content_type
+            self.used = response.used()
 
     def tell_start(self, services: Services, steps: int) -> None:
         """Emit ``RequestAdmitted``."""
@@ -86,13 +105,12 @@ class ExchangeRecord:
     def charge_failed(step: PlannedStep, response: ProviderResponse | None, now: float) -> None:
         """Have quotas count what a try of ``step`` used: its ``response`` has failed, and another try may follow."""
         quota, price = step.call.quota, step.price
-        if quota is None or response is None:
+        if quota is None:
             return
-        usage = response.usage()
-        if usage is not None:
-            # What a client says that all of it costs is counted once, at the end.
-            each = price is not None and price.total_cost is None
-            quota.charge(spent_of(usage, cost_of(price, usage) if price is not None and each else None), now)
+        usage = None if response is None else response.used()
+        # What a client says that all of it costs is counted once, at the end.
+        each = price is not None and price.total_cost is None
+        quota.charge(spent_of(usage, cost_of(price, usage) if price is not None and each else None), now)
 
     def tell_end(
         self,
@@ -157,9 +175,10 @@ class ExchangeRecord:
             )
         )
         if call.quota is not None:
-            if charged and last.price is not None and last.price.total_cost is None:
-                cost = None
-            call.quota.finish(NOTHING if cached else spent_of(None if charged else usage, cost), now)
+            used = None if charged else self.used
+            call.quota.finish(
+                NOTHING if cached else spent_of(used, None if last.price is None else cost_of(last.price, used)), now
+            )
 
 
 def _payload(services: Services, last: PlannedStep, kept: KeptText | None) -> Payload:

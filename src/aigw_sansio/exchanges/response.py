@@ -23,8 +23,10 @@ from ..formats.keep_alives import says_nothing
 from ..formats.registry import make_reader
 from ..formats.unknown import OPAQUE
 from ..formats.usage import UsageMeter
+from ..quotas.claim import Unreported
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .estimate import Estimate
 from .hidden_keys import ALL, HiddenKeys, any_bytes
 from .own_parts import GuardedDecoder, OwnParts
 from .read_depth import ReadDepth
@@ -35,19 +37,17 @@ from .source import Verdict
 _LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
-#: Faults that say more of the time that a request has than of the response.
 _OWN_CLOCKS: Final = frozenset({FaultKind.FIRST_BYTE_TIMEOUT, FaultKind.IDLE_TIMEOUT, FaultKind.TOTAL_TIMEOUT})
 
 
 class ProviderResponse:
     """One response. Call ``next_chunks`` with each piece of the body, and again until ``needs_data``; or ``buffer`` the
-    piece for later. When the body has ended, or ``over`` is true, call ``finish``, and after it ``read_end``.
-
-    After each ``next_chunks``, and after its chunks were read, look at ``notable``: something else than chunks came.
+    piece for later. When the body has ended, or ``over`` is true, call ``finish``, and after it ``read_end``. Look at
+    ``notable`` after each ``next_chunks``, and after its chunks were read: something else than chunks came.
     """
 
     __slots__ = (
-        "_asked", "_broken", "_coding", "_decoder", "_done", "_failed", "_finish_reason", "_finished",
+        "_asked", "_broken", "_coding", "_decoder", "_done", "_estimate", "_failed", "_finish_reason", "_finished",
         "_last", "_limits", "_marker_search", "_own", "_reader", "_said", "_undecoded", "_unreadable", "buffered",
         "charset", "content_type", "fault", "framing", "headers", "hidden", "known", "meter", "needs_data", "notable",
         "read_depth", "search", "status", "unsearched", "work",
@@ -64,10 +64,12 @@ class ProviderResponse:
         query: bytes = b"",
         keys: tuple[bytes, ...] = (),
         own: OwnParts | None = None,
+        unreported: Unreported | None = None,
     ) -> None:
         """``format`` names how the provider writes; ``array_stream``: a JSON array is a stream here; ``query``: the
         body of the request, which may ask for a stream; ``keys``: the gateway's own keys in the request, which are
-        redacted; ``own``: the host's own parts, if this provider has any."""
+        redacted; ``own``: the host's own parts, if this provider has any; ``unreported``: how it counts, if it reports
+        no tokens."""
         self._limits = limits
         #: Hides the gateway's keys in it; ``None``: there are none.
         self.hidden = HiddenKeys(keys) if keys else None
@@ -106,6 +108,7 @@ class ProviderResponse:
         #: Bytes of the body that are held here.
         self.buffered = 0
         self._asked = bool(query)
+        self._estimate = None if unreported is None else Estimate(unreported, query)
         self._reader = make_reader(format) if own is None else own.reader(format)
         if own is not None:
             self.fault = own.watch(self._on_part_failed) or self.fault
@@ -382,12 +385,12 @@ class ProviderResponse:
         return not (self.is_stream and self.known) or self.ended_well
 
     def verdict(self, fault: Fault | None) -> Verdict:
-        """What its reader says of it at the end. ``fault``: why it was not shown to its end. Only what is wrong with
-        the response itself makes it bad, not that its reader left, or had no more time for it."""
+        """What its reader says of it at the end. ``fault``: why it was not shown to its end. That its reader left, or
+        had no more time for it, makes no response bad."""
         good: bool | None = self.may_be_kept
         if fault is not None:
             good = False if fault.side is Side.PROVIDER and fault.kind not in _OWN_CLOCKS else None
-        return Verdict(good, self.usage())
+        return Verdict(good, self.used())
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).
@@ -425,7 +428,14 @@ class ProviderResponse:
         """The usage as far as it is known: final only if the format's own end came."""
         return self.meter.total(complete=self.complete and not self._failed)
 
+    def used(self) -> UsageReported | None:
+        """The same as quotas count it: with what its provider has not reported."""
+        usage = self.usage()
+        return usage if self._estimate is None else self._estimate.complete(usage, self.status)
+
     def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
+        if self._estimate is not None:
+            self._estimate.note(events)
         for event in events:
             if type(event) is UsageReported:
                 self.meter.report(event)

@@ -39,6 +39,12 @@ def spent_of(usage: UsageReported | None, cost: float | None) -> Spent:
     return Spent(min(tokens, MOST_COUNTED), min(round(dollars * DOLLAR), MOST_COUNTED))
 
 
+class Unreported(NamedTuple):
+    """How a response counts whose provider reports no tokens: as so many ``tokens``; ``None``: they are estimated."""
+
+    tokens: int | None
+
+
 class Charge(NamedTuple):
     """What is to be counted when a response is over: its tokens or its cost, by a counter without an amount."""
 
@@ -59,7 +65,18 @@ class Keeper(Protocol):
 class Claim:
     """Of one exchange, for all its steps, and of the calls that outlive it; or of one realtime session."""
 
-    __slots__ = ("concurrency", "fail_open", "gateway", "keeper", "placed", "shared", "taken", "users")
+    __slots__ = (
+        "concurrency",
+        "fail_open",
+        "gateway",
+        "handed_over",
+        "keeper",
+        "placed",
+        "shared",
+        "taken",
+        "unreported",
+        "users",
+    )
 
     def __init__(self, gateway: str, settings: GatewaySettings) -> None:
         self.gateway = gateway
@@ -70,12 +87,15 @@ class Claim:
         self.shared = "count" in settings.ask
         #: The host knows that it runs, or need not.
         self.placed = self.concurrency is None
+        self.unreported = Unreported(settings.unreported_tokens)
         #: The counts that it has its part of, by rule and value.
         self.taken: set[tuple[str, str]] = set()
         #: Who gave it what it has; ``None``: it has nothing.
         self.keeper: Keeper | None = None
         #: How many have it: it runs until all of them are over.
         self.users = 1
+        #: What its exchange charges next was handed over.
+        self.handed_over = False
 
 
 class StepQuota(NamedTuple):
@@ -92,9 +112,16 @@ class StepQuota(NamedTuple):
         taken = self.claim.taken
         return tuple(counter for counter in self.counters if (counter.rule, counter.value) not in taken)
 
-    def hold(self) -> None:
-        """Somebody else has the claim too, and calls ``finish``: a call that goes on without its exchange."""
+    @property
+    def unreported(self) -> Unreported | None:
+        """How a response counts that reports no tokens; ``None``: only requests are counted."""
+        return self.claim.unreported if self.charges else None
+
+    def hand_over(self) -> None:
+        """A call goes on without its exchange: it has the claim too, calls ``finish``, and is charged in place of the
+        attempt that has just ended."""
         self.claim.users += 1
+        self.claim.handed_over = True
 
     def finish(self, spent: Spent, now: float) -> None:
         """The exchange, session or call is over, and has ``spent`` this. A second time has no effect."""
@@ -103,20 +130,28 @@ class StepQuota(NamedTuple):
             claim.users -= 1
             self.charge(spent, now)
             return
+        claim.handed_over = False
         keeper, claim.keeper = claim.keeper, None
         if keeper is not None:
             keeper.finish(self, spent, now)
 
     def charge(self, spent: Spent, now: float) -> None:
         """Something was spent; it goes on: a try has failed, and another one may follow."""
-        if self.claim.keeper is not None:
-            self.claim.keeper.charge(self, spent, now)
+        claim = self.claim
+        if claim.handed_over:
+            claim.handed_over = False
+            spent = Spent(0, spent.cost if self._has_total else 0)
+        if claim.keeper is not None:
+            claim.keeper.charge(self, spent, now)
 
-    def beyond(self, usage: UsageReported | None, paid: UsageReported | None) -> Spent:
-        """What ``usage`` is more than what was ``paid`` for, of the same response."""
+    def spent_by_call(self, usage: UsageReported | None) -> Spent:
+        """What a call that was handed over has spent. What a client says that all of it costs is not part of it."""
         price = self.price
-        all_of_it, before = (spent_of(one, None if price is None else cost_of(price, one)) for one in (usage, paid))
-        return Spent(max(0, all_of_it.tokens - before.tokens), max(0, all_of_it.cost - before.cost))
+        return spent_of(usage, None if price is None or self._has_total else cost_of(price, usage))
+
+    @property
+    def _has_total(self) -> bool:
+        return self.price is not None and self.price.total_cost is not None
 
 
 class Client(NamedTuple):

@@ -1,7 +1,7 @@
 """What an exchange's steps put around the encoder of its dialect.
 
-Decides: that the translation of a response comes first, then what is kept of it for its record. Must not know: the
-dialect, and how either works.
+Decides: that the translation of a response comes first, then what is kept of it for its record, then what a budget
+reads. Must not know: the dialect, and how any of these works.
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..config import Limits
 from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.keeping import KeepingEncoder
+from ..exchanges.metering import MeteringEncoder
 from ..exchanges.ports import MessageT, PlannedStep
 
 
@@ -24,4 +25,6 @@ def with_steps(
         encoder = TranslatingEncoder(encoder, answers, id=id, created=created, most=limits.response_body_bytes)
     if any(step.record.keeps_payload for step in steps):
         encoder = KeepingEncoder(encoder, limits.record_payload_bytes)
+    if any(step.metered for step in steps):
+        encoder = MeteringEncoder(encoder, [step.hides_usage for step in steps])
     return encoder

@@ -33,6 +33,7 @@ from ..quotas.claim import Claim, Client, step_quota
 from ..quotas.costs import price_of
 from ..quoting import quoted
 from ..secret import Secret
+from .asking_usage import asking_usage
 from .caching import cache_use
 from .given_media import NOTHING_GIVEN, GivenMedia
 from .plan_memo import PlanMemo
@@ -291,6 +292,16 @@ def _plan_step(
     call = build(settings=providers)
     if isinstance(call, Fault):
         return call
+    metered = claim is not None and client.settings.has_budgets
+    asking = None
+    if metered and client.settings.ask_usage:
+        asking = asking_usage(call.provider, call.format, call.request.body)
+    if asking is not None:
+        grown += len(asking) - len(call.request.body)
+        build = partial(build, body=asking)
+        call = build(settings=providers)  # anew, because it may be signed
+        if isinstance(call, Fault):
+            return call
     own = providers.get(call.provider, NO_SETTINGS)
     refused = refuse_call(
         client.settings,
@@ -338,6 +349,8 @@ def _plan_step(
         answer = answer._replace(memory=answer.memory + grown)
     reading = parts.reading(call.provider, call.format)
     planned = PlannedStep(call=call, policy=policy, answer=answer, reading=reading, record=record, price=price)
+    if metered:  # who writes a translated response knows what its client asked for
+        planned = planned._replace(metered=True, hides_usage=asking is not None and answer.writer is None)
     if memo is not None and step is asked and found is None and claim is None and not rings:
         memo.keep(client, services.own_tokens, step, planned, price=told, prices=own.prices)
     return _Planned(planned._replace(others=others) if others else planned, missing)

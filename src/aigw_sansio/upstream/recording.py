@@ -15,8 +15,8 @@ that a reader has found to be bad, even if others still hold it.
 The end of one reader is nothing to the others. With the last one the call ends: it is released if somebody has read it
 to its good end, else cancelled.
 
-What a call uses is charged to the request that made it, once: by its exchange, as far as it had read the response, and
-the rest here, when the call ends. If that request leaves and others stay, the call keeps its part of the quotas.
+What a call uses is charged to the request that made it, once: by its exchange, or if that leaves and others know more
+of the response, or will, by the call when it ends. Until then the call keeps its part of the quotas.
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +31,6 @@ from ..ids import ConnId
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall
 from ..providers.redaction import redactor
-from ..quotas.claim import NOTHING
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
@@ -160,8 +159,8 @@ class RecordedCall(Recording):
         "_first",
         "_keeps",
         "_keys",
+        "_known",
         "_maker",
-        "_paid",
         "_paused",
         "_quota",
         "_readers",
@@ -182,7 +181,7 @@ class RecordedCall(Recording):
         self._call: Call | None = None
         self._quota = request.quota
         self._maker: RecordingReader | None = None  # whose call it is, until it leaves
-        self._paid: UsageReported | None = None  # what it has been charged for
+        self._known: UsageReported | None = None  # what that one has heard of
         self._used: UsageReported | None = None  # what all have heard of
         self._readers: list[RecordingReader] = []
         self._body = bytearray()  # from byte ``_first`` on: one buffer, as a provider may send it byte by byte
@@ -244,7 +243,7 @@ class RecordedCall(Recording):
     def judge(self, reader: RecordingReader, verdict: Verdict) -> None:
         self._used = _more(self._used, verdict.usage)
         if reader is self._maker:
-            self._paid = verdict.usage
+            self._known = verdict.usage
         if verdict.good is False:
             self._recordings.remove(self._use.key, self)
         if not (verdict.good and self._keeps and self.head is not None):
@@ -263,11 +262,11 @@ class RecordedCall(Recording):
             return
         self._readers.remove(reader)
         self._released |= released
+        if reader is self._maker and (self._readers or self._used != self._known):
+            self._maker = None
+            if self._quota is not None:
+                self._quota.hand_over()
         if self._readers:
-            if reader is self._maker:
-                self._maker = None
-                if self._quota is not None:
-                    self._quota.hold()
             self._trim()
             self.flow(now)
             return
@@ -358,18 +357,12 @@ class RecordedCall(Recording):
             reader.diverge(now)
 
     def _close(self, now: float) -> None:
-        """The last reader has gone: charge what the call has used beyond what was paid for."""
+        """The last reader has gone: charge what the call has used, if nobody else does."""
         self._keep_no_more()
         self._services.recorded_bytes -= len(self._body)
         self._body = bytearray()
-        quota = self._quota
-        if quota is None:
-            return
-        rest = quota.beyond(self._used, self._paid)
-        if self._maker is None:
-            quota.finish(rest, now)
-        elif rest != NOTHING:
-            quota.charge(rest, now)
+        if self._maker is None and self._quota is not None:
+            self._quota.finish(self._quota.spent_by_call(self._used), now)
 
     def _keep_no_more(self) -> None:
         self._keeps = False
@@ -398,8 +391,10 @@ def _more(one: UsageReported | None, other: UsageReported | None) -> UsageReport
     """The usage of which more was read: all read the same response."""
     if one is None or other is None:
         return one or other
-    counts = [(usage.input_tokens or 0) + (usage.output_tokens or 0) for usage in (one, other)]
-    return other if counts[1] > counts[0] else one
+    known = [
+        (usage.quality == "final", (usage.input_tokens or 0) + (usage.output_tokens or 0)) for usage in (one, other)
+    ]
+    return other if known[1] > known[0] else one
 
 
 def _is_kept(name: bytes) -> bool:

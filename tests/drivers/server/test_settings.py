@@ -200,6 +200,8 @@ def test_quotas_and_prices() -> None:
     concurrency = 7
     fail_open = true
     custom_cost = false
+    ask_usage = false
+    unreported_tokens = 500
     [[gateways."a/b".spend_limits.rules]]
     id = "mine"
     limitType = "cost"
@@ -240,6 +242,8 @@ def test_quotas_and_prices() -> None:
             concurrency=7,
             fail_open=True,
             custom_cost=False,
+            ask_usage=False,
+            unreported_tokens=500,
         ),
         "a/c": GatewaySettings(),
     }

@@ -1,0 +1,77 @@
+"""What a response has used that its provider did not report, or not to the end.
+
+Decides: how tokens are estimated: one for each four bytes of text, of the request and of what came of the response.
+Must not know: who counts it.
+
+Text is what a reader understands: deltas of text, reasoning and refusals, and arguments of tools. Of the request it is
+all but long runs of base64, so the names of its members count too. If nothing came that is text, nothing is
+estimated: a list of models costs no tokens.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from ..events import ProviderEvent, ReasoningDelta, RefusalDelta, TextDelta, ToolCallDelta, UsageReported
+from ..quotas.claim import Unreported
+
+BYTES_PER_TOKEN: Final = 4
+_MEDIA: Final = re.compile(rb"[A-Za-z0-9+/=_-]{512,}+")
+
+
+def text_size(events: Iterable[ProviderEvent]) -> int:
+    """The bytes of text in ``events``."""
+    size = 0
+    for event in events:
+        if isinstance(event, TextDelta | ReasoningDelta | RefusalDelta):
+            size += len(event.text.encode("utf-8", "surrogatepass"))
+        elif isinstance(event, ToolCallDelta):
+            size += len(event.arguments.encode("utf-8", "surrogatepass"))
+    return size
+
+
+class Estimate:
+    """Of one response. ``how`` it counts; ``request``: the body that asked for it."""
+
+    __slots__ = ("_how", "_request", "_said")
+
+    def __init__(self, how: Unreported, request: bytes) -> None:
+        self._how = how
+        self._request = request
+        self._said = 0
+
+    def note(self, events: Iterable[ProviderEvent]) -> None:
+        """The response said this too."""
+        self._said += text_size(events)
+
+    def complete(self, usage: UsageReported | None, status: int) -> UsageReported | None:
+        """``usage``, with what its provider has not reported, if the ``status`` is a success, of a request with a
+        body."""
+        if not self._request or not 200 <= status < 300:
+            return usage
+        return with_unreported(usage, self._how, self._request, self._said)
+
+
+def with_unreported(usage: UsageReported | None, how: Unreported, request: bytes, said: int) -> UsageReported | None:
+    """``usage``, with what is not in it. ``said``: bytes of text that came. Nothing is added to a final report."""
+    if usage is not None and usage.quality == "final":
+        return usage
+    if how.tokens is not None:
+        if usage is not None and (usage.input_tokens is not None or usage.output_tokens is not None):
+            return usage
+        return msgspec.structs.replace(usage or UsageReported(), output_tokens=how.tokens, quality="partial")
+    if not said:
+        return usage
+    told = usage or UsageReported()
+    came = told.input_tokens
+    if came is None:
+        came = _tokens(len(_MEDIA.sub(b"", request)))
+    return msgspec.structs.replace(
+        told, input_tokens=came, output_tokens=max(told.output_tokens or 0, _tokens(said)), quality="partial"
+    )
+
+
+def _tokens(size: int) -> int:
+    return -(-size // BYTES_PER_TOKEN)
