@@ -4,6 +4,7 @@ WebSocket.
 * ``async with Client(url, token=...) as client:`` opens a socket. :meth:`Client.stream` gives the items of a response
   as they come, :meth:`Client.create` the whole of it. A request is a provider, an endpoint and a query;
   :class:`Options` are what else may be said, among it the :class:`Step` objects to fall back to.
+* ``Client(url, resume=True)``: exchanges survive the loss of the socket, if the gateway keeps sessions (``resume_s``).
 * What goes wrong is a :class:`ClientError`: :class:`NotConnected`, :class:`ConnectionLost`, :class:`ProviderError`,
   :class:`GatewayError`.
 """

@@ -20,6 +20,7 @@ from .errors import NotConnected
 from .link import Link, Observer
 from .protocol import ClientProtocol
 from .request import Step, create_message
+from .resumption import Resumption
 from .values import Mode
 from .websocket import HandshakeRefused, connect
 
@@ -30,8 +31,13 @@ class Client(Caller[str]):
     One socket carries any number of exchanges; :meth:`stream` and :meth:`create` begin them, from any task. Entering
     the block opens the socket, so a wrong ``token`` is found at once. If the socket ends, the exchanges on it fail with
     :class:`.errors.ConnectionLost`, because their requests may have been carried out; the next exchange opens another
-    socket. It does so too when the gateway goes away (a drain), while the exchanges on the old socket finish. Nothing
-    is ever sent twice.
+    socket. It does so too when the gateway goes away (a drain), while the exchanges on the old socket finish. No
+    request is carried out twice.
+
+    With ``resume`` the gateway keeps the session when a socket is lost, if its setting ``resume_s`` allows it: another
+    socket is opened, and the exchanges go on without a message lost or repeated. Messages are acknowledged in batches
+    of 32, or sooner if they are large. Only if the gateway cannot be reached in time, or keeps the session no more,
+    they fail with :class:`.errors.ConnectionLost`.
 
     ``url`` is ``ws(s)://HOST/v1/ACCOUNT/GATEWAY``. ``headers`` are added to the handshake. ``ssl_context`` replaces the
     system's trust. ``open_timeout_s`` limits a dial with its handshake, in seconds. ``on_message`` is called for each
@@ -47,6 +53,7 @@ class Client(Caller[str]):
         ssl_context: ssl.SSLContext | None = None,
         open_timeout_s: float = 30.0,
         on_message: Observer | None = None,
+        resume: bool = False,
     ) -> None:
         super().__init__()
         parts = urlsplit(url)
@@ -60,6 +67,7 @@ class Client(Caller[str]):
         self._ssl_context = ssl_context
         self._open_timeout_s = open_timeout_s
         self._observer = on_message
+        self._resumes = resume
         self._tasks: TaskGroup | None = None
         self._link: Link | None = None  # the one on which the next exchange is created
         self._links: set[Link] = set()
@@ -104,10 +112,17 @@ class Client(Caller[str]):
                 raise NotConnected("the client is closed")
             if self._link is not None and self._link.is_usable:
                 return self._link
+            resumption = Resumption() if self._resumes else None
             link = Link(
-                lambda: connect(self._url, headers=self._headers, ssl_context=self._ssl_context),
+                lambda: connect(
+                    self._url,
+                    headers=[*self._headers, *(resumption.headers if resumption is not None else ())],
+                    ssl_context=self._ssl_context,
+                ),
                 ClientProtocol(),
                 self._observer,
+                resumption=resumption,
+                open_timeout_s=self._open_timeout_s,
             )
             try:
                 with anyio.fail_after(self._open_timeout_s):

@@ -3,11 +3,15 @@
 Decides: when the socket is read, written and given up. Must not know: what messages say (:mod:`.protocol`).
 
 One task alone writes. So a caller that is cancelled never leaves half of a message on the socket.
+
+If the session can be resumed, another socket is opened when one is lost, and goes on where it was: at once, then after
+``DELAYS_S``, for as long as the gateway keeps the session.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from itertools import chain, repeat
 from typing import Final, Literal, TypeAlias
 
 import anyio
@@ -15,14 +19,20 @@ from anyio.abc import TaskStatus
 
 from ..core.printable import printable
 from .liveness import CHECK_EVERY_S, Liveness
+from .messages import Message, read_message
 from .protocol import ClientProtocol, Exchange, Item
-from .websocket import WebSocketClient, WebSocketClosed
+from .resumption import Resumption
+from .websocket import HandshakeRefused, WebSocketClient, WebSocketClosed
 
 logger = logging.getLogger("aigw.client")
 
 #: Told of each message that passes the socket, with its text.
 Observer: TypeAlias = Callable[[Literal["sent", "received"], str], None]
 
+#: Before the sockets that are tried after one was lost; the last one again and again.
+DELAYS_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)
+_UNAUTHORIZED: Final = 401
+_NO_CLOSE_FRAME: Final = 1006
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
 
@@ -31,9 +41,11 @@ class _Abort(Exception):
 
 
 class Link:
-    """One universal socket. Start :meth:`run` as a task; it has started when the socket is open.
+    """One universal socket; with a ``resumption`` one after the other. Start :meth:`run` as a task; it has started when
+    the socket is open.
 
-    ``dial`` gives the context of the socket, which :func:`.websocket.connect` makes.
+    ``dial`` gives the context of a socket, which :func:`.websocket.connect` makes. A later one is given
+    ``open_timeout_s`` to open.
     """
 
     def __init__(
@@ -41,7 +53,12 @@ class Link:
         dial: Callable[[], AbstractAsyncContextManager[WebSocketClient]],
         protocol: ClientProtocol,
         observer: Observer | None = None,
+        *,
+        resumption: Resumption | None = None,
+        open_timeout_s: float = 30.0,
     ) -> None:
+        self._resumption = resumption
+        self._open_timeout_s = open_timeout_s
         self._dial = dial
         self._protocol = protocol
         self._observer = observer
@@ -103,15 +120,33 @@ class Link:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Open the socket and serve it until it ends. Raises what :func:`.websocket.connect` raises before it is open,
         and nothing after that."""
+        try:
+            await self._run_socket(0.0, None, task_status)
+            while self._may_resume:
+                await self._come_back()
+        finally:
+            self._protocol.lost(1006, "")
+
+    async def _run_socket(
+        self, delay_s: float, timeout_s: float | None, task_status: TaskStatus[None] | None = None
+    ) -> None:
+        """One socket. Raises what goes wrong before it is open."""
         is_open = False
+        self._opening, self._scope = anyio.CancelScope(), anyio.CancelScope()
         try:
             async with AsyncExitStack() as stack:
                 with self._opening:
-                    socket = await stack.enter_async_context(self._dial())
+                    await anyio.sleep(delay_s)
+                    with anyio.fail_after(timeout_s):
+                        socket = await stack.enter_async_context(self._dial())
                 if self._opening.cancel_called:
                     raise OSError("the client was closed")
                 is_open = True
-                task_status.started()
+                self._is_writing = self._is_broken = False
+                if self._resumption is not None:
+                    self._resumption.begin()
+                if task_status is not None:
+                    task_status.started()
                 with self._scope:
                     await self._serve(socket)
                 if self._is_writing or self._is_broken:
@@ -119,8 +154,36 @@ class Link:
         except (_Abort, OSError, anyio.EndOfStream, *_BROKEN):
             if not is_open:
                 raise
-        finally:
-            self._protocol.lost(1006, "")
+
+    @property
+    def _may_resume(self) -> bool:
+        """Whether the session may go on on another socket, if this one is lost."""
+        resumption = self._resumption
+        return (
+            resumption is not None
+            and resumption.can_resume
+            and not (self._protocol.is_lost or self._protocol.going_away)
+        )
+
+    async def _come_back(self) -> None:
+        """The socket was lost: others are tried until one has the session, or the gateway keeps it no more."""
+        resumption = self._resumption
+        assert resumption is not None
+        until = anyio.current_time() + resumption.resume_s
+        for delay_s in chain(DELAYS_S, repeat(DELAYS_S[-1])):
+            if not self._may_resume or anyio.current_time() >= until:
+                break
+            try:
+                await self._run_socket(delay_s, self._open_timeout_s)
+            except HandshakeRefused as error:
+                if error.status == _UNAUTHORIZED:
+                    resumption.refused()
+            except (OSError, anyio.EndOfStream, *_BROKEN):
+                pass
+            else:
+                if not resumption.waits:
+                    return  # it had the session, and was lost in its turn
+        self._protocol.lost(1006, "the session could not be resumed")
 
     async def _serve(self, socket: WebSocketClient) -> None:
         async with anyio.create_task_group() as tasks:
@@ -129,7 +192,10 @@ class Link:
             try:
                 await self._read(socket)
             except WebSocketClosed as closed:
-                self._protocol.lost(closed.code, closed.reason)
+                if closed.code == _NO_CLOSE_FRAME and self._may_resume:
+                    self._is_broken = True
+                else:
+                    self._protocol.lost(closed.code, closed.reason)
             except _BROKEN:
                 self._is_broken = True
             tasks.cancel_scope.cancel()
@@ -140,19 +206,46 @@ class Link:
                 self._may_read = anyio.Event()
                 await self._may_read.wait()
             data = await socket.receive()
+            message = read_message(data)
             if self._observer is not None:
-                self._observer("received", data if isinstance(data, str) else data.decode("utf-8", "replace"))
-            message = self._protocol.receive_message(data)
+                self._observer("received", _shown(data, message))
+            if self._resumption is not None and not self._is_for_exchanges(self._resumption, data, message):
+                continue
+            if message is not None:
+                self._protocol.receive(message)
             if message is None:
                 logger.warning("the gateway sent a message that is none of its protocol")
             elif message.kind == "error" and message.event_id is None and message.error is not None:
                 logger.warning("the gateway could not use a message: %s", printable(message.error.message))
 
+    def _is_for_exchanges(self, resumption: Resumption, data: str | bytes, message: Message | None) -> bool:
+        """Whether what came is a message for the exchanges. The session is lost if it cannot go on."""
+        try:
+            return resumption.heard(data, message)
+        except ValueError as error:
+            self._protocol.lost(1006, str(error))
+            self._scope.cancel()
+            return False
+        finally:
+            if resumption.is_due:
+                self._due.set()
+
+    def _next_text(self) -> str | None:
+        """What is to be sent next."""
+        resumption = self._resumption
+        if resumption is None:
+            return self._protocol.next_message()
+        text = resumption.due()
+        if text is None and not resumption.waits and (due := self._protocol.next_due()) is not None:
+            text = due[0]
+            resumption.sent(*due)
+        return text
+
     async def _write(self, socket: WebSocketClient) -> None:
         try:
             while True:
                 self._due = anyio.Event()
-                while socket.is_open and (text := self._protocol.next_message()) is not None:
+                while socket.is_open and (text := self._next_text()) is not None:
                     self._is_writing = True
                     if self._observer is not None:
                         self._observer("sent", text)
@@ -178,5 +271,13 @@ class Link:
                     self._due.set()
                 case "dead":
                     self._is_broken = True
-                    self._protocol.lost(1006, "the gateway gives no sign of life")
+                    if not self._may_resume:
+                        self._protocol.lost(1006, "the gateway gives no sign of life")
                     scope.cancel()
+
+
+def _shown(data: str | bytes, message: Message | None) -> str:
+    """A message for who watches: without the token of the session."""
+    if message is not None and message.kind == "session":
+        return '{"type":"universal.session","token":"***"}'
+    return data if isinstance(data, str) else data.decode("utf-8", "replace")

@@ -30,6 +30,7 @@ class Message(msgspec.Struct, frozen=True):
     """One message. ``kind`` is its type without ``universal.``.
 
     ``event_id`` names the exchange that it is about; ``None`` if it is about the socket. ``size`` is its length.
+    ``number`` is what it is acknowledged by, if the session can be resumed.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Message(msgspec.Struct, frozen=True):
     response: Content | None = None
     event: ProviderEvent | None = None
     error: Trouble | None = None
+    number: int | None = None
 
     @property
     def ends(self) -> bool:
@@ -52,6 +54,7 @@ class _Parts(msgspec.Struct):
     response: msgspec.Raw = _NOTHING
     event: msgspec.Raw = _NOTHING
     error: msgspec.Raw = _NOTHING
+    n: int | None = None
 
 
 class _Name(msgspec.Struct, rename="camel"):
@@ -115,6 +118,7 @@ def read_message(data: str | bytes) -> Message | None:
         response=response,
         event=event,
         error=error,
+        number=parts.n,
     )
 
 

@@ -167,29 +167,37 @@ class ClientProtocol:
 
     def next_message(self) -> str | None:
         """The next message to send, ``None`` if none is due. From now on it counts as sent."""
+        due = self.next_due()
+        return None if due is None else due[0]
+
+    def next_due(self) -> tuple[str, str | None] | None:
+        """The same, and the exchange that it begins, if it does."""
         if not self._due:
             return None
         due = self._due.popleft()
         if isinstance(due, str):
-            return due
+            return due, None
         message, due._message = due._message, ""
         due.sent = True
         due._on_change()
-        return message
+        return message, due.event_id
 
     # -- what happens -------------------------------------------------------------------------------------------
 
     def receive_message(self, data: str | bytes) -> Message | None:
         """A message of the gateway came. Returns it, ``None`` if it is no message of this protocol."""
         message = read_message(data)
-        if message is None:
-            return None
+        if message is not None:
+            self.receive(message)
+        return message
+
+    def receive(self, message: Message) -> None:
+        """``message`` of the gateway came."""
         if message.kind == "going_away":
             self.going_away = True
         exchange = self._running.get(message.event_id) if message.event_id is not None else None
         if exchange is not None and exchange.sent:
             self._take_in(exchange, message)
-        return message
 
     def lost(self, code: int, reason: str) -> None:
         """The socket ended, with what the gateway gave as its reason. All exchanges end."""

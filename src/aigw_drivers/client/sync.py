@@ -124,6 +124,7 @@ class SyncClient(SyncCaller):
         ssl_context: ssl.SSLContext | None = None,
         open_timeout_s: float = 30.0,
         on_message: Observer | None = None,
+        resume: bool = False,
     ) -> None:
         super().__init__(
             Client(
@@ -133,6 +134,7 @@ class SyncClient(SyncCaller):
                 ssl_context=ssl_context,
                 open_timeout_s=open_timeout_s,
                 on_message=on_message,
+                resume=resume,
             )
         )
 
