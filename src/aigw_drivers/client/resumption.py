@@ -21,21 +21,21 @@ _PER_MESSAGE: Final = 64
 _FIELD: Final = "cf-aig-resume"
 
 
-class _Session(msgspec.Struct):
+class _SessionTold(msgspec.Struct):
     token: str
     resume_s: float
     resume_bytes: int
 
     def __repr__(self) -> str:
-        return "_Session()"
+        return "_SessionTold()"
 
 
-class _Resumed(msgspec.Struct):
+class _ResumedTold(msgspec.Struct):
     received: int
 
 
-_decode_session: Final = msgspec.json.Decoder(_Session).decode
-_decode_resumed: Final = msgspec.json.Decoder(_Resumed).decode
+_decode_session: Final = msgspec.json.Decoder(_SessionTold).decode
+_decode_resumed: Final = msgspec.json.Decoder(_ResumedTold).decode
 
 
 class Resumption:

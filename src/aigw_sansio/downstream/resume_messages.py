@@ -51,6 +51,8 @@ def resumed_told(received: int) -> bytes:
 
 def numbered(message: bytes, n: int) -> bytes:
     """``message`` with its number, as the last member: that is the one which counts, if it should be there twice."""
+    if message[-1:] != b"}":  # a provider's own text may have blanks behind it
+        message = message.rstrip()
     return b'%b,"n":%d}' % (message[:-1], n)
 
 

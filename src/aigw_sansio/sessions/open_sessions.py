@@ -23,7 +23,7 @@ from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo, client_info
-from .resumption import ResumableSessions, bound_to
+from .resumption import ResumableSessions, bound_to, path_and_keys
 from .session import Session
 
 
@@ -149,8 +149,8 @@ class OpenSessions:
         self, admitted: Admitted, responder: Responder, now: float, dialect: Dialect[bytes] | None = None
     ) -> Fault | None:
         """A client was admitted: begin its session, or let it resume one, and accept it. The fault says why not.
-        ``dialect``: if it is not the usual one, whose sessions alone can be resumed."""
-        own = dialect is not None
+        ``dialect``: if it is not the usual one. Then the session is bound to what this was made of: path and keys."""
+        made_of = "" if dialect is None else path_and_keys(admitted)
         dialect = self._dialect if dialect is None else dialect
         wish = read_wish(admitted)
         if isinstance(wish, Fault):
@@ -161,18 +161,18 @@ class OpenSessions:
         limits = self._clients.of(request.conn, request.peer)
         way = ClientWay(self._services, admitted, responder, selected, now)
         # A session begins before ``accept``, which may hand over early messages.
-        if wish is None or (wish.token is None and (own or not self._services.config.timeouts.resume_s)):
+        if wish is None or (wish.token is None and not self._services.config.timeouts.resume_s):
             session = self._begin(dialect, client, limits, way.open, now)
             self._census.joined(way.pipe, session)
             way.accept(now)
         elif wish.token is None:
-            resumable = self._resumable.begin(dialect.mode, client, way)
+            resumable = self._resumable.begin(bound_to(dialect.mode, client, made_of), client, way)
             session = self._begin(dialect, client, limits, resumable.open, now)
             self._census.joined(way.pipe, session)
             way.accept(now)
             resumable.accepted(now)
         else:
-            found = self._resumable.find(wish.token, bound_to(dialect.mode, client))
+            found = self._resumable.find(wish.token, bound_to(dialect.mode, client, made_of))
             if isinstance(found, Fault):
                 return found
             link = found.arrive(wish.token, way, client, limits, now)

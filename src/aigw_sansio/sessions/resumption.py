@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from ..downstream.addresses import client_at
+from ..downstream.admission import Admitted
 from ..downstream.client_way import ClientWay
 from ..downstream.memory_use import ClientCensus, MemoryUser
 from ..downstream.resumable import Link, ResumableChannel
@@ -24,11 +25,13 @@ from ..events import SessionDetached, SessionMode, SessionResumed
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..secret import Secret
+from ..wires.heads import header_values
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo
 
 _POLICY_VIOLATION: Final = 1008
+_KEY_FIELDS: Final = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 _NOT_GOOD: Final = "the resume token is unknown, used up, or not of this client; connect without it for a new session"
 _OF_ANOTHER: Final = (
     "the resume token is of another process: the gateway was started anew, or another worker has the session, "
@@ -58,11 +61,20 @@ class Bound(NamedTuple):
     gateway: str
     principal: str | None
     token: Secret | None
+    made_of: Secret
 
 
-def bound_to(mode: SessionMode, client: ClientInfo) -> Bound:
-    """To whom the tokens of a session of ``client`` are bound."""
-    return Bound(mode=mode, gateway=client.name, principal=client.principal, token=client.token)
+def bound_to(mode: SessionMode, client: ClientInfo, made_of: str = "") -> Bound:
+    """To whom the tokens of a session of ``client`` are bound. ``made_of``: what else its session was made of."""
+    return Bound(
+        mode=mode, gateway=client.name, principal=client.principal, token=client.token, made_of=Secret(made_of)
+    )
+
+
+def path_and_keys(admitted: Admitted) -> str:
+    """The path of an upgrade, and the keys in it that go to providers with each request of its session."""
+    fields = [value for name in _KEY_FIELDS for value in header_values(admitted.request.headers, name)]
+    return "\n".join((admitted.path, *(value.decode("latin-1") for value in fields), *admitted.offer.keys))
 
 
 class _Arrival(NamedTuple):
@@ -215,9 +227,9 @@ class ResumableSessions:
         """How many have no connection."""
         return len(self._away)
 
-    def begin(self, mode: SessionMode, client: ClientInfo, way: ClientWay) -> ResumableSession:
-        """A session of ``client``, which comes by ``way``."""
-        return ResumableSession(self, bound_to(mode, client), client, way)
+    def begin(self, bound: Bound, client: ClientInfo, way: ClientWay) -> ResumableSession:
+        """A session of ``client``, which comes by ``way``; its tokens are bound as ``bound`` says."""
+        return ResumableSession(self, bound, client, way)
 
     def find(self, token: Secret, bound: Bound) -> ResumableSession | Fault:
         """The session of ``token``, if it is of the client who shows it."""

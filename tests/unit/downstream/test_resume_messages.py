@@ -25,6 +25,7 @@ def test_what_a_client_is_told() -> None:
 
 def test_a_number_is_the_last_member_and_counts() -> None:
     assert numbered(b'{"type":"universal.pong"}', 7) == b'{"type":"universal.pong","n":7}'
+    assert numbered(b'{"a":1} \r\n', 8) == b'{"a":1,"n":8}'
     assert json.loads(numbered(b'{"n":"a provider\'s","x":{}}', 12)) == {"n": 12, "x": {}}
 
 
