@@ -1,6 +1,7 @@
 """The wish of a client to have a session that can be resumed, or to resume one (client protocol, section 8).
 
-Decides: where a client says so, and what a token is made of. Must not know: sessions, and which tokens there are.
+Decides: where a client says so, what a token is made of, and which parts of an upgrade a session may be bound to. Must
+not know: sessions, and which tokens there are.
 
 A token names the process that has the session and the session, and ends with 192 random bits. So a process knows those
 of others, and finds a session without comparing secrets.
@@ -19,6 +20,7 @@ RESUME_FIELD: Final = "cf-aig-resume"
 #: The value with which a client asks for a session that can be resumed.
 _NEW: Final = "1"
 _TOKEN: Final = r"([0-9a-f]{8})-([0-9a-f]{1,16})-[0-9a-f]{48}"
+_KEY_FIELDS: Final = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 _PROCESS_BYTES, _SECRET_BYTES = 4, 24
 
 
@@ -40,6 +42,12 @@ def read_wish(admitted: Admitted) -> ResumeWish | Fault | None:
     if any(value != found[0] for value in found):
         return Fault(FaultKind.UNAUTHORIZED, Side.CLIENT, f"there are two different {RESUME_FIELD} in one place")
     return ResumeWish(None if found[0] == _NEW else Secret(found[0]))
+
+
+def path_and_keys(admitted: Admitted) -> str:
+    """The path of an upgrade, and the keys in it that go to providers with each request of its session."""
+    fields = [value for name in _KEY_FIELDS for value in header_values(admitted.request.headers, name)]
+    return "\n".join((admitted.path, *(value.decode("latin-1") for value in fields), *admitted.offer.keys))
 
 
 class ResumeTokens:

@@ -13,7 +13,7 @@ from ..downstream.channel import MessageChannel
 from ..downstream.client_way import ClientWay
 from ..downstream.memory_use import ClientCensus, MemoryUser
 from ..downstream.ports import Responder
-from ..downstream.resume_tokens import read_wish
+from ..downstream.resume_tokens import path_and_keys, read_wish
 from ..engine.client import Requester
 from ..engine.services import Services
 from ..exchanges.ports import Cancellable, MessageT
@@ -23,7 +23,7 @@ from ..parts.parts import Parts
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo, client_info
-from .resumption import ResumableSessions, bound_to, path_and_keys
+from .resumption import ResumableSessions, bound_to
 from .session import Session
 
 
@@ -123,11 +123,6 @@ class OpenSessions:
     def reconfigured(self, now: float) -> None:
         """The settings have changed."""
         self._resumable.reconfigured(now)
-
-    @property
-    def detached(self) -> int:
-        """How many of them have no connection."""
-        return len(self._resumable)
 
     def cancel(self, log_id: str, now: float) -> bool:
         """The host cancels an exchange, or a request that waits for the host. Returns whether there was one."""

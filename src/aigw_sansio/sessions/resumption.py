@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
 from ..downstream.addresses import client_at
-from ..downstream.admission import Admitted
 from ..downstream.client_way import ClientWay
 from ..downstream.memory_use import ClientCensus, MemoryUser
 from ..downstream.resumable import Link, ResumableChannel
@@ -25,13 +24,11 @@ from ..events import SessionDetached, SessionMode, SessionResumed
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId
 from ..secret import Secret
-from ..wires.heads import header_values
 from .client_limits import ClientLimits
 from .clients import Clients
 from .planner import ClientInfo
 
 _POLICY_VIOLATION: Final = 1008
-_KEY_FIELDS: Final = (b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key")
 _NOT_GOOD: Final = "the resume token is unknown, used up, or not of this client; connect without it for a new session"
 _OF_ANOTHER: Final = (
     "the resume token is of another process: the gateway was started anew, or another worker has the session, "
@@ -69,12 +66,6 @@ def bound_to(mode: SessionMode, client: ClientInfo, made_of: str = "") -> Bound:
     return Bound(
         mode=mode, gateway=client.name, principal=client.principal, token=client.token, made_of=Secret(made_of)
     )
-
-
-def path_and_keys(admitted: Admitted) -> str:
-    """The path of an upgrade, and the keys in it that go to providers with each request of its session."""
-    fields = [value for name in _KEY_FIELDS for value in header_values(admitted.request.headers, name)]
-    return "\n".join((admitted.path, *(value.decode("latin-1") for value in fields), *admitted.offer.keys))
 
 
 class _Arrival(NamedTuple):
@@ -222,10 +213,6 @@ class ResumableSessions:
         self._sessions: dict[int, ResumableSession] = {}
         self._away: dict[int, str] = {}  # those without a connection, and the address for which they count
         self._of_address: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        """How many have no connection."""
-        return len(self._away)
 
     def begin(self, bound: Bound, client: ClientInfo, way: ClientWay) -> ResumableSession:
         """A session of ``client``, which comes by ``way``; its tokens are bound as ``bound`` says."""
