@@ -65,11 +65,6 @@ class ResponseEncoder(ABC, Generic[MessageT]):
     __slots__ = ()
 
     @property
-    def keeps(self) -> bool:
-        """Whether ``held`` may be more than 0."""
-        return False
-
-    @property
     def held(self) -> int:
         """Bytes of memory that are kept of the response."""
         return 0

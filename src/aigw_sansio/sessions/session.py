@@ -289,7 +289,7 @@ class Session(Generic[MessageT]):
         )
         created = int(self._services.unix_time(now))
         encoder = with_steps(own, steps, id=log_id, created=created, limits=pending.client.config.limits)
-        if encoder is not own or own.keeps:
+        if encoder is not own:
             self._holding[event_id] = encoder
         make: Callable[..., Exchange[MessageT]] = Exchange
         if (window := review_window(pending.client.settings)) is not None:

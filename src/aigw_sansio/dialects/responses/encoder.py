@@ -87,10 +87,6 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
         return self._told.response.id if self._told.begun else None
 
     @property
-    def keeps(self) -> bool:
-        return True
-
-    @property
     def held(self) -> int:
         return self._told.held
 
