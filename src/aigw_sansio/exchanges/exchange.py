@@ -319,12 +319,12 @@ class Exchange(Generic[MessageT]):
             self._try_again(fault, now)
 
     def _try_again(self, fault: Fault, now: float, *, wait_s: float = 0.0) -> None:
-        """An attempt failed before the commit: the next one follows, or the exchange ends. ``wait_s``: the wait that
-        the provider's body asks for."""
+        """An attempt failed before the commit: another one follows, or the end. ``wait_s``: as the body asks for."""
         response = self._response
         headers = response.headers if response is not None else []
         self._record.charge_failed(self._steps[self._step], None if self._is_cached else response, now)
-        again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now))
+        other = response is not None and self._steps[self._step].has_another_key(response.status, self._tries)
+        again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now), has_another_key=other)
         self._attempts -= isinstance(fault, Denial)  # nothing was sent
         cache = self._steps[self._step].call.cache
         if cache is not None and self._is_cached and not cache.is_only_way:

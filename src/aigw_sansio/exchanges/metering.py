@@ -81,4 +81,4 @@ def _tells_only_usage(data: bytes) -> bool:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     choices, usage = bytes(told.get("choices", b"")), bytes(told.get("usage", b""))
-    return not choices.translate(None, b"[] \t\r\n") and usage.startswith(b"{")
+    return choices.translate(None, b" \t\r\n") == b"[]" and usage.startswith(b"{")

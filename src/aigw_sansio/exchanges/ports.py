@@ -6,6 +6,7 @@ Decides: what each sees of the other. Must not know: either of them.
 from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
+from ..engine.key_rings import TELLING
 from ..faults import Fault, Side
 from ..formats.translation import Note
 from ..ids import NO_OPTIONS, CustomCost, RecordOptions
@@ -65,6 +66,11 @@ class PlannedStep(NamedTuple):
     def call_of(self, tries: int) -> ProviderCall:
         """The call of the first, second ... try: each with another key, if there are several."""
         return self.call if tries == 1 or not self.others else self.others[(tries - 2) % len(self.others)]
+
+    def has_another_key(self, status: int, tries: int) -> bool:
+        """Whether the next try is with a key that was not tried yet, after a response with ``status`` that says
+        something about the last one."""
+        return status in TELLING and tries <= len(self.others)
 
 
 class Cancellable(Protocol):

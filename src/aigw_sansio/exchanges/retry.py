@@ -52,11 +52,16 @@ def should_retry(headers: Headers) -> bool | None:
     return None
 
 
-def wants_another(headers: Headers, fault: Fault, wait_s: float, unix_time: float) -> tuple[bool, float]:
+def wants_another(
+    headers: Headers, fault: Fault, wait_s: float, unix_time: float, *, has_another_key: bool = False
+) -> tuple[bool, float]:
     """Whether a failed step is to be tried again, as far as the provider's answer tells, and the seconds to wait before
-    that. ``wait_s``: the wait that its body asks for. What the gateway itself denies is not tried again."""
+    that. ``wait_s``: the wait that its body asks for. ``has_another_key``: the answer was about one of several keys, so
+    the next one need not wait. What the gateway itself denies is not tried again."""
     if isinstance(fault, Denial):
         return False, 0.0
+    if has_another_key:
+        return True, 0.0
     told = should_retry(headers)
     wait_s = max(wait_s, retry_after_s(headers, unix_time))
     return (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S, wait_s

@@ -68,7 +68,8 @@ def test_only_the_chunk_that_tells_nothing_but_usage_is_hidden(*, hides: bool) -
 @pytest.mark.parametrize("data", [
     b'"choices":[]', b'{"choices":7,"usage":{}}', b'{"choices":[],"usage":1}', b'{"choices":[],"usage":null}',
     b'{"choices":[],"x":"\xff",', b'{"choices":[],"x":' + b"[" * 100_000, b'{"usage":{}}',
-    b'{"choices":[],"choices":[1],"usage":{}}', b'{"choices":[],"prompt_filter_results":[]}',
+    b'{"choices":[],"choices":[1],"usage":{}}', b'{"x":{"choices":[]},"usage":{}}',
+    b'{"choices":[],"prompt_filter_results":[]}',
 ])  # fmt: skip
 def test_what_no_provider_sends_is_shown(data: bytes) -> None:
     encoder, seen = metering(True), response()

@@ -106,6 +106,9 @@ def test_a_step_that_must_make_its_own_call() -> None:
 
 def test_what_the_gateway_itself_denies_is_not_tried_again() -> None:
     denial = Denial(FaultKind.RATE_LIMITED, Side.CLIENT, "full", retryable=True, status=429, code=2003)
+    assert wants_another([], denial, 0.0, NOW, has_another_key=True) == (False, 0.0)
+    refused = Fault(FaultKind.PROVIDER_ERROR, Side.PROVIDER, "")
+    assert wants_another([(b"retry-after", b"60")], refused, 0.0, NOW, has_another_key=True) == (True, 0.0)
     assert wants_another([(b"x-should-retry", b"true")], denial, 0.0, NOW) == (False, 0.0)
     assert wants_another([], Fault(FaultKind.CONNECT_FAILED, Side.PROVIDER, "", retryable=True), 1.0, NOW) == (
         True,
