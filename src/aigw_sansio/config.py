@@ -182,6 +182,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     #: processes share them, "review" whether its response may be shown (:class:`~.review.Review`).
     ask: tuple[Policy, ...] = ()
     cache_ttl: int = 0  #: seconds for which responses are kept; 0: only those of clients that ask for it
+    store_ttl: int = 0  #: seconds for which the host stores responses that a client of Responses wants stored; 0: never
     coalesce: bool = False  #: requests that the cache takes for one share one call while they run at the same time
     #: Quotas: requests in a time; more rules, also about tokens and money; requests and realtime sessions that run.
     rate_limit: QuotaRule | None = None
@@ -198,8 +199,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
     def __post_init__(self) -> None:
         check = Check(self, "gateway")
         low, high = CACHE_TTL_S
-        if check.good("cache_ttl") and self.cache_ttl and not low <= self.cache_ttl <= high:
-            check.error(("cache_ttl",), f"is {self.cache_ttl}; allowed are 0 and {low} to {high}")
+        for name, ttl in (("cache_ttl", self.cache_ttl), ("store_ttl", self.store_ttl)):
+            if check.good(name) and ttl and not low <= ttl <= high:
+                check.error((name,), f"is {ttl}; allowed are 0 and {low} to {high}")
         check.ranges({"review_chunks": (1, 100_000), "review_bytes": (1, 16 * MIB), "review_wait_ms": (0, 60_000)})
         check.form("tokens", _VISIBLE, "is not usable; allowed is printable ASCII without blanks")
         check.form("origins", _PAGE_ORIGIN, "is no origin; allowed is scheme://host[:port], 'null', or '*' for any")

@@ -361,7 +361,8 @@ class LookUp(msgspec.Struct, frozen=True):
 
     Asked for a request that may be answered from the cache (client protocol, section 3.6), behind :class:`Admit`,
     within ``look_up_s``. ``key`` is a hash, in hexadecimal digits, of all that matters for the answer, the gateway
-    included.
+    included. A client of Responses that goes on from a response which is not in memory is looked up in the same way,
+    within ``store_s``, if the setting ``store_ttl`` is on.
     """
 
     account: str

@@ -147,8 +147,8 @@ _RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "dela
 _REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
 _GATEWAY_KEYS: Final = (
     "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "fetch_media", "compression", "collect_logs", "collect_log_payload", "cache_ttl", "coalesce", "concurrency",
-    "spend_limits", "fail_open", "custom_cost", "ask_usage", "unreported_tokens",
+    "fetch_media", "compression", "collect_logs", "collect_log_payload", "cache_ttl", "store_ttl", "coalesce",
+    "concurrency", "spend_limits", "fail_open", "custom_cost", "ask_usage", "unreported_tokens",
     *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS,
 )  # fmt: skip
 _GATEWAY_FLAGS: Final = (
@@ -296,9 +296,11 @@ class _Reader(QuotaReader):
         for flag in _GATEWAY_FLAGS:
             if flag in table and (value := self.boolean(f"{where}.{flag}", table[flag])) is not None:
                 found[flag] = value
-        if "cache_ttl" in table:
-            seconds = self.number(f"{where}.cache_ttl", table["cache_ttl"], whole=True)
-            found |= {} if seconds is None else {"cache_ttl": seconds}
+        for ttl in ("cache_ttl", "store_ttl"):
+            if ttl not in table:
+                continue
+            seconds = self.number(f"{where}.{ttl}", table[ttl], whole=True)
+            found |= {} if seconds is None else {ttl: seconds}
         if "compression" in table:
             compression = self.from_environment(f"{where}.compression", table["compression"])
             if compression is not None:

@@ -13,7 +13,7 @@ from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.policy import ResponseMode
 from ..exchanges.ports import MessageT
 from ..faults import Fault
-from .commands import Command, Create, Reply, Turn, Unusable
+from .commands import Command, Create, Recall, Reply, ToStore, Turn, Unusable
 
 #: Gets the meaning of all chunks of a response, for a host that listens.
 Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
@@ -85,16 +85,21 @@ class LanedDialect(Dialect[bytes]):
         """Read one message of the client. Never raises, whatever the bytes."""
 
     @abstractmethod
-    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply:
-        """The turn of a create has come, at the Unix time ``created`` (seconds). ``log_id`` is a new id."""
+    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply | Recall:
+        """The turn of a create has come, at the Unix time ``created`` (seconds). ``log_id`` is a new id. After a
+        :class:`~.commands.Recall` call :meth:`recalled`."""
+
+    @abstractmethod
+    def recalled(self, event_id: str, content: bytes | None) -> Create | Reply:
+        """What was stored as :class:`~.commands.ToStore` for the create; ``None`` if there is nothing."""
 
     @abstractmethod
     def carried(self, event_id: str) -> int:
         """Bytes of memory that it holds for a create that was begun, beside its steps."""
 
     @abstractmethod
-    def ended(self, event_id: str) -> None:
-        """A create that was begun is over."""
+    def ended(self, event_id: str) -> ToStore | None:
+        """A create that was begun is over. Returns what is to be stored of it, if anything is."""
 
     @abstractmethod
     def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:

@@ -72,4 +72,20 @@ class Reply(msgspec.Struct, frozen=True):
     __repr__ = without_content
 
 
+class Recall(msgspec.Struct, frozen=True):
+    """A create goes on from the response ``id``, which is not known here: the host may have stored it."""
+
+    id: str
+
+
+class ToStore(msgspec.Struct, frozen=True):
+    """What the host is to store for later creates, of this connection or another one: the response ``id`` and what
+    stands before it."""
+
+    id: str
+    content: bytes
+
+    __repr__ = without_content
+
+
 Command: TypeAlias = Create | BadCreate | Cancel | Ping | Unusable

@@ -9,10 +9,12 @@ the next one.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from ..dialects.base import LanedDialect
-from ..dialects.commands import Reply, Turn, Unusable
+from ..dialects.commands import Create, Recall, Reply, ToStore, Turn, Unusable
 from ..downstream.channel import MessageChannel
+from ..effects import Answer, Keep, KeptResponse, LookUp
 from ..engine.client import Requester
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST
@@ -20,13 +22,16 @@ from ..exchanges.exchange import Exchange
 from ..exchanges.ports import Cancellable, Scheduled
 from ..exchanges.source import Source
 from ..faults import Fault, Side
+from ..ids import AskId
 from ..parts.parts import NO_PARTS, Parts
+from ..providers.cache_use import hit
 from .client_limits import ClientLimits
 from .host_questions import PendingCreate
 from .lanes import Lanes
 from .planner import ClientInfo
 from .request_memory import size_of
 from .session import Session
+from .stored_conversations import conversation_key
 
 _TOO_OLD = "the longest time of such a connection is over"
 
@@ -34,7 +39,7 @@ _TOO_OLD = "the longest time of such a connection is over"
 class LanedSession(Session[bytes]):
     """A :class:`.session.Session` of a :class:`~aigw_sansio.dialects.base.LanedDialect`."""
 
-    __slots__ = ("_expired", "_laned", "_lanes", "_old_timer", "_sign_timer", "_turning")
+    __slots__ = ("_expired", "_laned", "_lanes", "_old_timer", "_recalls", "_sign_timer", "_turning")
 
     def __init__(
         self,
@@ -54,6 +59,7 @@ class LanedSession(Session[bytes]):
         """``dialect`` is that of this session alone. The others are those of any session. Call ``start`` next."""
         self._laned = dialect
         self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
+        self._recalls: dict[str, tuple[AskId, int]] = {}  # by event id: the question, and the bytes that wait for it
         self._expired = False  # it has lived as long as it may: nothing begins any more
         self._turning = False  # turns are given now, at the end of the input, or in a later call
         self._old_timer = services.timers.timer(self._on_too_old)
@@ -80,11 +86,13 @@ class LanedSession(Session[bytes]):
 
     @property
     def request_bytes(self) -> int:
-        return self._request_bytes + self._questions.size + self._lanes.size
+        recalls = sum(size for _, size in self._recalls.values())
+        return self._request_bytes + self._questions.size + self._lanes.size + recalls
 
     @property
     def busy(self) -> int:
-        return len(self._exchanges) + len(self._flushing) + len(self._questions) + self._lanes.waiting
+        begun = len(self._exchanges) + len(self._flushing) + len(self._questions)
+        return begun + len(self._recalls) + self._lanes.waiting
 
     @property
     def kept(self) -> int:
@@ -123,24 +131,58 @@ class LanedSession(Session[bytes]):
         turns = self._services.turns
         while not self.channel.ended and (turn := self._lanes.next()) is not None:
             turns.left -= FRAME_COST + turn.size
-            self._give_turn(turn.event_id, now)
+            self._give_turn(turn, now)
             if turns.left <= 0 and self._lanes.waiting:
                 turns.postpone(self)
                 return
         self._turning = False
         self._check_idle(now)
 
-    def _give_turn(self, event_id: str, now: float) -> None:
+    def _give_turn(self, turn: Turn, now: float) -> None:
+        event_id = turn.event_id
         if self._expired:
             self._reply(event_id, self._laned.too_old(event_id), now)
             return
         log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
         command = self._laned.begin(event_id, log_id, created)
+        if isinstance(command, Recall):
+            self._recall(turn, command.id, now)
+        else:
+            self._run(event_id, command, now)
+
+    def _run(self, event_id: str, command: Create | Reply, now: float) -> None:
         if isinstance(command, Reply):
             self._reply(event_id, command.messages, now)
         else:
             self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
             self._watch_silence(now)
+
+    def _recall(self, turn: Turn, id: str, now: float) -> None:
+        """Ask the host for the response ``id``."""
+        client = self._client
+        question = LookUp(client.account, client.gateway, conversation_key(client, id))
+        # No function inside of this one: compiled, it would be part of a cycle.
+        answered = partial(self._recalled, turn.event_id)
+        ask_id = self._services.ask(question, answered, now, within_s=client.config.timeouts.store_s)
+        self._recalls[turn.event_id] = ask_id, turn.size
+
+    def _recalled(self, event_id: str, answer: Answer, now: float) -> None:
+        del self._recalls[event_id]
+        kept = hit(answer, self._services.config.limits)
+        if kept is not None:
+            self._services.grow(len(kept.body))
+        self._run(event_id, self._laned.recalled(event_id, None if kept is None else kept.body), now)
+        self._check_idle(now)
+
+    def _store(self, stored: ToStore) -> None:
+        client = self._client
+        if len(stored.content) <= self._services.config.limits.cache_bytes:
+            key = conversation_key(client, stored.id)
+            response = KeptResponse((), stored.content)
+            ttl_s = client.settings.store_ttl
+            self._services.keep(
+                Keep(account=client.account, gateway=client.gateway, key=key, ttl_s=ttl_s, response=response)
+            )
 
     def _reply(self, event_id: str, messages: list[bytes], now: float) -> None:
         """The dialect itself has replied to a create."""
@@ -152,7 +194,9 @@ class LanedSession(Session[bytes]):
         if not self._lanes.over(event_id):
             return
         held = self._laned.held
-        self._laned.ended(event_id)
+        stored = self._laned.ended(event_id)
+        if stored is not None and self._client.settings.store_ttl:
+            self._store(stored)
         if (grown := self._laned.held - held) > 0:
             self._services.grow(grown)
         if not self._turning:
@@ -184,10 +228,13 @@ class LanedSession(Session[bytes]):
         self._sign_timer.close()
         self._lanes.close()
         self._services.turns.withdraw(self)
+        for ask_id, _ in self._recalls.values():
+            self._services.withdraw(ask_id)
+        self._recalls.clear()
         super().channel_ended(by, code, reason, now)
 
     def _check_idle(self, now: float) -> None:
-        if self._lanes.waiting:
+        if self._lanes.waiting or self._recalls:
             return
         super()._check_idle(now)
         if self._expired and not self.busy and not self.channel.ended:

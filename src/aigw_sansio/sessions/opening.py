@@ -50,7 +50,8 @@ def open_session(
     if fault is not None:
         return fault
     headers = upgrade_fields(admitted)
-    dialect = responses(admitted.config, provider=provider, headers=headers, keeps=speaks_responses)
+    stores = admitted.settings.store_ttl > 0
+    dialect = responses(admitted.config, provider=provider, headers=headers, keeps=speaks_responses, stores=stores)
     return sessions.open(admitted, responder, now, dialect)
 
 

@@ -64,6 +64,7 @@ def test_a_whole_file() -> None:
     query_token = true
     compression = "env:COMPRESSION"
     cache_ttl = 600
+    store_ttl = 3600
     coalesce = true
     rate_limiting_limit = 0
     rate_limiting_interval = 0
@@ -120,6 +121,7 @@ def test_a_whole_file() -> None:
                     collect_log_payload=True,
                     compression="stream",
                     cache_ttl=600,
+                    store_ttl=3600,
                     coalesce=True,
                     retry=Retry(max_attempts=3, delay_ms=250, backoff="linear"),
                 ),
@@ -298,6 +300,7 @@ BAD = [
     (GATEWAY + "origins = ['app.example']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port], \'null\', or \'*\' for any'),
     (GATEWAY + "origins = ['https://a/']", 'gateways."a/b".origins[0] is no origin; allowed is scheme://host[:port], \'null\', or \'*\' for any'),
     (GATEWAY + "cache_ttl = 59", 'gateways."a/b".cache_ttl is 59; allowed are 0 and 60 to 2592000'),
+    (GATEWAY + "store_ttl = 59", 'gateways."a/b".store_ttl is 59; allowed are 0 and 60 to 2592000'),
     (GATEWAY + "cache_ttl = 2592001", 'gateways."a/b".cache_ttl is 2592001; allowed are 0 and 60 to 2592000'),
     (GATEWAY + "rate_limiting_limit = 5", 'gateways."a/b".rate_limiting_interval is 0.0; allowed is 1 to 34560000.0'),
     (GATEWAY + "rate_limiting_limit = 'x'", 'gateways."a/b".rate_limiting_limit is a string; allowed is a whole number'),

@@ -9,7 +9,19 @@ import pytest
 from tests.rigs.message_client import MessageClient
 
 from aigw_sansio import CloseMessages, Config, ConnId, Continue, GatewaySettings, Limits, ProviderSettings, Timeouts
-from aigw_sansio.effects import Admit, Admitted, Ask, Connect, Denied, Flush
+from aigw_sansio.effects import (
+    Admit,
+    Admitted,
+    Ask,
+    Connect,
+    Denied,
+    Flush,
+    Hit,
+    Keep,
+    KeptResponse,
+    LookUp,
+    Miss,
+)
 from aigw_sansio.events import ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
 
 OPENAI = {"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")}
@@ -359,3 +371,81 @@ def test_messages_that_are_none_of_ours() -> None:
     (close,) = one.of(CloseMessages)
     assert isinstance(close, CloseMessages)
     assert close.code == 1008
+
+
+STORES = GatewaySettings(store_ttl=60)
+
+
+def anthropic(limits: Limits | None = None) -> MessageClient:
+    config = Config(gateways={"local/default": STORES}, limits=limits or Limits())
+    found = MessageClient(config, b"/v1/local/default/anthropic/responses")
+    assert found.accepted
+    return found
+
+
+def said(one: MessageClient) -> None:
+    """One response of a provider that keeps nothing."""
+    one.say(type="response.create", model="claude-sonnet-4-5", input="Hi")
+    (conn,) = dialled(one)
+    body = b'{"type":"message","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn"}'
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    one.provider_says(conn, head + body)
+    assert told(one)[-1] == ("completed", None)
+
+
+def test_what_is_stored_and_for_how_long() -> None:
+    one = anthropic()
+    said(one)
+    (kept,) = one.of(Keep)
+    assert isinstance(kept, Keep)
+    assert (kept.account, kept.gateway, kept.ttl_s, kept.response.headers) == ("local", "default", 60, ())
+    assert json.loads(kept.response.body)["model"] == "claude-sonnet-4-5"
+    few = anthropic(Limits(cache_bytes=10))
+    said(few)
+    assert not few.of(Keep), "it is too large"
+
+
+def recalling(one: MessageClient, parent: str = "resp_0") -> LookUp:
+    one.say(type="response.create", model="claude-sonnet-4-5", input="Hi", previous_response_id=parent)
+    (asked,) = [effect for effect in one.effects if isinstance(effect, Ask)]
+    assert isinstance(asked.question, LookUp)
+    return asked.question
+
+
+@pytest.mark.parametrize("answered", [Miss(), Hit(KeptResponse((), b"{}")), None])
+def test_what_nobody_stored(answered: Miss | Hit | None) -> None:
+    one = anthropic()
+    recalling(one)
+    ask(one)
+    assert (held(one).busy, held(one).running) == (2, 0)
+    assert held(one).request_bytes > 4000
+    if answered is None:
+        one.pass_time(2)
+    else:
+        (asked,) = one.of(Ask)
+        assert isinstance(asked, Ask)
+        one.gateway.answer(asked.id, answered, one.now)
+        one.collect()
+    (error,) = one.messages()
+    assert error["error"]["code"] == "previous_response_not_found"
+    assert held(one).running == 1, "the next one of its lane has begun"
+
+
+def test_a_client_goes_while_the_host_is_asked() -> None:
+    one = anthropic()
+    recalling(one)
+    one.close()
+    assert not one.gateway.snapshot()["asks"]
+
+
+def test_it_is_not_idle_while_the_host_is_asked() -> None:
+    one = anthropic()
+    recalling(one)
+    one.gateway.drain(one.now)
+    one.collect()
+    assert not one.of(CloseMessages)
+    (asked,) = one.of(Ask)
+    assert isinstance(asked, Ask)
+    one.gateway.answer(asked.id, Miss(), one.now)
+    one.collect()
+    assert one.of(CloseMessages)

@@ -19,7 +19,7 @@ from ...exchanges.policy import ResponseMode
 from ...faults import Fault
 from ...formats.values import parse, text
 from ..base import LanedDialect, Listener
-from ..commands import Command, Create, Reply, Step, Turn, Unusable
+from ..commands import Command, Create, Recall, Reply, Step, ToStore, Turn, Unusable
 from .encoder import ResponsesEncoder
 from .failures import error_message, fault_message
 from .items import Items, calls_of, input_items, output_items, unknown_call
@@ -37,6 +37,7 @@ from .request import (
     without_steering,
 )
 from .response_object import REPEATED, ResponseObject
+from .stored import as_stored, from_stored
 from .told import warm_up
 
 #: What a create takes in memory beside its message: bytes, measured with CPython 3.11.
@@ -49,9 +50,29 @@ _TRUE: Final = msgspec.Raw(b"true")
 class _Running:
     """A create that was begun. ``conversation``: with its input. ``encoder``: ``None`` until its exchange begins."""
 
-    __slots__ = ("conversation", "created", "encoder", "lane", "made", "model", "parent", "repeated", "store", "stored")
+    __slots__ = (
+        "conversation",
+        "created",
+        "encoder",
+        "lane",
+        "made",
+        "model",
+        "parent",
+        "repeated",
+        "stored",
+        "wanted",
+    )
 
-    def __init__(self, ask: Ask, conversation: Conversation, model: msgspec.Raw, *, created: int, stored: bool) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        conversation: Conversation,
+        model: msgspec.Raw,
+        *,
+        created: int,
+        stored: bool,
+        wanted: bool,
+    ) -> None:
         self.lane = ask.lane
         self.parent = ask.parent
         self.conversation = conversation
@@ -59,6 +80,7 @@ class _Running:
         self.repeated = {name: msgspec.Raw(bytes(ask.body[name])) for name in REPEATED & ask.body.keys()}
         self.created = created
         self.stored = stored  # at its provider
+        self.wanted = wanted  # in the host's store
         self.encoder: ResponsesEncoder | None = None
         self.made = 0  # messages when it was last asked
 
@@ -71,8 +93,8 @@ class ResponsesDialect(LanedDialect):
     """The protocol on one connection."""
 
     __slots__ = (
-        "_headers", "_keeps", "_lanes", "_life_s", "_limits", "_memory", "_numbers", "_provider", "_running",
-        "_waiting",
+        "_headers", "_keeps", "_lanes", "_life_s", "_limits", "_memory", "_numbers", "_provider", "_recalling",
+        "_running", "_stores", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -82,14 +104,18 @@ class ResponsesDialect(LanedDialect):
         provider: str | None,
         headers: Sequence[tuple[str, str]],
         keeps: Callable[[str], bool],
+        stores: bool,
     ) -> None:
         """``provider``: that of the URL; ``None``: each model names its own. ``headers``: those of the client's upgrade
-        that go to providers. ``keeps``: whether a provider speaks Responses itself, and so may know older responses."""
+        that go to providers. ``keeps``: whether a provider speaks Responses itself, and so may know older responses.
+        ``stores``: whether the host stores those of other providers."""
         self._limits = limits = config.limits
         self._life_s = config.timeouts.responses_session_s
         self._provider = provider
         self._headers = list(headers)
         self._keeps = keeps
+        self._stores = stores
+        self._recalling: dict[str, tuple[Ask, str, int]] = {}
         self._memory = Memory(limits.conversation_bytes_per_connection)
         self._lanes: set[str] = set()  # the names so far
         self._waiting: dict[str, Ask] = {}
@@ -129,14 +155,28 @@ class ResponsesDialect(LanedDialect):
         self._waiting[event_id] = message
         return Turn(event_id, lane, _TURN_BYTES + len(data))
 
-    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply:
+    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply | Recall:
         ask = self._waiting.pop(event_id)
         if ask.refusal is not None:
             return self._refuse(ask, ask.refusal)
+        if ask.parent is None:
+            return self._begin(event_id, ask, None, log_id=log_id, created=created)
+        found = self._memory.find(ask.parent, ask.lane)
+        if found is None and self._wants_store(ask, self._provider_of(ask.body.get("model"))):
+            self._recalling[event_id] = ask, log_id, created
+            return Recall(ask.parent)
+        return self._begin(event_id, ask, found, log_id=log_id, created=created)
+
+    def recalled(self, event_id: str, content: bytes | None) -> Create | Reply:
+        ask, log_id, created = self._recalling.pop(event_id)
+        found = None if content is None else from_stored(ask.parent or "", content)
+        return self._begin(event_id, ask, found, log_id=log_id, created=created)
+
+    def _begin(self, event_id: str, ask: Ask, found: Remembered | None, *, log_id: str, created: int) -> Create | Reply:
+        """``found``: what it goes on from, if that is known."""
         conversation, model = Conversation(), ask.body.get("model")
         provider = self._provider_of(model)
         if ask.parent is not None:
-            found = self._memory.find(ask.parent, ask.lane)
             if found is not None:
                 conversation, model = found.conversation, model or found.model
                 provider = self._provider_of(model)
@@ -153,12 +193,18 @@ class ResponsesDialect(LanedDialect):
             missing = unknown_call(items, conversation.calls)
             if missing is not None:
                 return self._refuse(ask, no_such_call(missing))
-        conversation = conversation.with_items(items.text, calls_of(items))
-        running = _Running(ask, conversation, model, created=created, stored=self._is_stored(ask, provider))
+        running = _Running(
+            ask,
+            conversation.with_items(items.text, calls_of(items)),
+            model,
+            created=created,
+            stored=self._is_stored(ask, provider),
+            wanted=self._wants_store(ask, provider),
+        )
         if not ask.generate:
             return self._warm_up(running, log_id)
         self._running[event_id] = running
-        return Create(event_id, [self._step(ask, conversation, model)])
+        return Create(event_id, [self._step(ask, running.conversation, model)])
 
     def carried(self, event_id: str) -> int:
         running = self._running.get(event_id)
@@ -166,16 +212,18 @@ class ResponsesDialect(LanedDialect):
             return 0
         return running.conversation.size + sum(len(memoryview(value)) for value in running.repeated.values())
 
-    def ended(self, event_id: str) -> None:
+    def ended(self, event_id: str) -> ToStore | None:
         running = self._running.pop(event_id, None)
         if running is None:
-            return
+            return None
         outcome = None if running.encoder is None else running.encoder.outcome
         if outcome is None or outcome.status in ("failed", "error"):
             self._memory.forget(running.lane, running.parent)
-        else:
-            items = output_items(outcome.output, stored=running.stored)
-            self._remember(running, outcome.response_id, items)
+            return None
+        items = output_items(outcome.output, stored=running.stored)
+        remembered = self._remember(running, outcome.response_id, items)
+        content = as_stored(remembered) if running.wanted else None
+        return None if content is None else ToStore(remembered.id, content)
 
     def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:
         ask = self._waiting.pop(event_id)
@@ -211,7 +259,7 @@ class ResponsesDialect(LanedDialect):
             request=running.repeated,
             stream_id=running.stream_id,
             previous_response_id=running.parent,
-            store=running.stored,
+            store=running.stored or running.wanted,
             created=running.created,
             most=self._limits.response_body_bytes,
             listener=listener,
@@ -247,7 +295,11 @@ class ResponsesDialect(LanedDialect):
 
     def _is_stored(self, ask: Ask, provider: str) -> bool:
         """Whether the provider keeps the response, and knows older ones."""
-        return bytes(ask.body.get("store", _TRUE)) != b"false" and self._keeps(provider)
+        return _wants_to_store(ask) and self._keeps(provider)
+
+    def _wants_store(self, ask: Ask, provider: str) -> bool:
+        """Whether the host stores the response, and is asked for older ones."""
+        return self._stores and _wants_to_store(ask) and not self._keeps(provider)
 
     def _step(self, ask: Ask, conversation: Conversation, model: msgspec.Raw) -> Step:
         body: dict[str, msgspec.Raw] = {**ask.body, "model": model}
@@ -271,9 +323,11 @@ class ResponsesDialect(LanedDialect):
         self._remember(running, response.id, Items(b""))
         return Reply(warm_up(response, running.stream_id))
 
-    def _remember(self, running: _Running, id: str, output: Items) -> None:
+    def _remember(self, running: _Running, id: str, output: Items) -> Remembered:
         conversation = running.conversation.with_items(output.text, calls_of(output))
-        self._memory.keep(running.lane, Remembered(id, conversation, running.model))
+        remembered = Remembered(id, conversation, running.model)
+        self._memory.keep(running.lane, remembered)
+        return remembered
 
     def _refuse(self, ask: Ask, refusal: Refusal) -> Reply:
         self._memory.forget(ask.lane, ask.parent)
@@ -315,6 +369,10 @@ def _told(refusal: Refusal, stream_id: str | None) -> bytes:
         param=refusal.param,
         stream_id=stream_id,
     )
+
+
+def _wants_to_store(ask: Ask) -> bool:
+    return bytes(ask.body.get("store", _TRUE)) != b"false"
 
 
 def _response_id(log_id: str) -> str:

@@ -10,9 +10,14 @@ from ..base import LanedDialect
 
 
 def open_dialect(
-    config: Config, *, provider: str | None, headers: Sequence[tuple[str, str]], keeps: Callable[[str], bool]
+    config: Config,
+    *,
+    provider: str | None,
+    headers: Sequence[tuple[str, str]],
+    keeps: Callable[[str], bool],
+    stores: bool,
 ) -> LanedDialect:
     """See :class:`.dialect.ResponsesDialect`."""
     from .dialect import ResponsesDialect  # few gateways speak it
 
-    return ResponsesDialect(config, provider=provider, headers=headers, keeps=keeps)
+    return ResponsesDialect(config, provider=provider, headers=headers, keeps=keeps, stores=stores)

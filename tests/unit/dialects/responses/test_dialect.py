@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.dialects.commands import Create, Reply, Turn, Unusable
+from aigw_sansio.dialects.commands import Create, Recall, Reply, ToStore, Turn, Unusable
 from aigw_sansio.dialects.responses.dialect import ResponsesDialect
 from aigw_sansio.exchanges.encoder import FinalResponse, Progress
 from aigw_sansio.faults import Fault, FaultKind, Side
@@ -22,12 +22,13 @@ LOG_ID = "018bcff4-aa40-7440-a446-2790546e040e"
 class Connection:
     """A client's side of a dialect, without time."""
 
-    def __init__(self, provider: str | None = "openai", **limits: int) -> None:
+    def __init__(self, provider: str | None = "openai", *, stores: bool = False, **limits: int) -> None:
         self.dialect = ResponsesDialect(
             Config(limits=Limits(**limits), timeouts=Timeouts()),
             provider=provider,
             headers=[("authorization", "Bearer k")],
             keeps=lambda slug: slug == "openai",
+            stores=stores,
         )
         self.told: list[dict[str, Any]] = []
 
@@ -68,7 +69,9 @@ class Connection:
         encoder.attempt(0)
         final = FinalResponse(0, status, "application/json", body, None, [], [])
         self.told += map(json.loads, encoder.whole(final, Progress(0, 1)))
-        self.dialect.ended(event_id)
+        self.stored = self.dialect.ended(event_id)
+
+    stored: ToStore | None = None
 
 
 def user(text: str) -> dict[str, object]:
@@ -174,6 +177,45 @@ def test_a_warm_up_is_complete_and_can_be_gone_on_from() -> None:
     assert response["usage"]["total_tokens"] == 0
     _, body = one.ask(stream_id="a", previous_response_id=response["id"], input="On")
     assert body == {"model": "anthropic/m", "input": [user("Hi"), user("On")], "stream": True}
+
+
+def test_what_is_stored_can_be_gone_on_from_on_another_connection() -> None:
+    one = Connection("anthropic", stores=True)
+    first, _ = one.ask(model="m", input="Hi")
+    one.answer(first, "r1", CALL)
+    assert one.told[-1]["response"]["store"] is True
+    stored = one.stored
+    assert stored is not None
+    assert stored.id == "r1"
+
+    other = Connection("anthropic", stores=True)
+    answer = {"type": "function_call_output", "call_id": "c1", "output": "4"}
+
+    def recall(content: bytes | None, *items: object) -> Create | Reply:
+        turn = other.send(previous_response_id="r1", input=items)
+        assert isinstance(turn, Turn)
+        assert other.dialect.begin(turn.event_id, LOG_ID, 1) == Recall("r1")
+        return other.dialect.recalled(turn.event_id, content)
+
+    found = recall(stored.content, answer)
+    assert isinstance(found, Create)
+    assert found.steps[0].query is not None
+    body = json.loads(found.steps[0].query)
+    assert body == {"model": "anthropic/m", "input": [user("Hi"), CALL, answer], "stream": True}
+    for content in (None, b"", b"{", b'{"model":7,"items":[]}', b"\xff"):
+        missing = recall(content, answer)
+        assert isinstance(missing, Reply)
+        assert json.loads(missing.messages[0])["error"]["code"] == "previous_response_not_found"
+
+
+def test_what_is_not_stored() -> None:
+    one = Connection(None, stores=True)
+    for model, store in (("anthropic/m", False), ("openai/m", True)):
+        event_id, _ = one.ask(model=model, input="Hi", store=store)
+        one.answer(event_id, f"{model}-r")
+        assert one.stored is None, "its client does not want it, or its provider has it"
+    error = one.refused(model="anthropic/m", input="Hi", store=False, previous_response_id="r0")
+    assert error["error"]["code"] == "previous_response_not_found"
 
 
 def test_a_model_is_needed() -> None:
