@@ -360,9 +360,8 @@ class LookUp(msgspec.Struct, frozen=True):
     """Is a response kept under ``key``? Answered by :class:`Hit` or :class:`Miss`; default: there is none.
 
     Asked for a request that may be answered from the cache (client protocol, section 3.6), behind :class:`Admit`,
-    within ``look_up_s``. ``key`` is a hash, in hexadecimal digits, of all that matters for the answer, the gateway
-    included. A client of Responses that goes on from a response which is not in memory is looked up in the same way,
-    within ``store_s``, if the setting ``store_ttl`` is on.
+    within ``look_up_s``; and for a response that a client of Responses goes on from, within ``store_s``. ``key`` is a
+    hash, in hexadecimal digits, of all that matters for the answer, the gateway included.
     """
 
     account: str
