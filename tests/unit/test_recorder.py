@@ -13,10 +13,12 @@ from tests.peers.single_client import OneClient
 from tests.world.world import CONFIG, Move, found_key, random_moves, run
 
 from aigw_sansio import (
+    Accept,
     Allowance,
     Ask,
     Authenticated,
     Config,
+    ConnId,
     Create,
     Engine,
     Fault,
@@ -39,6 +41,7 @@ from aigw_sansio import (
     Signed,
     Step,
     StepConfig,
+    Timeouts,
     Unavailable,
     recorder,
     replay,
@@ -284,4 +287,29 @@ def test_the_credentials_of_a_client_without_bytes_are_not_recorded(token: str) 
     written = b64decode(json.loads(lines[1])[1][2][1][1])
     assert written == b"***"
     assert not any(b64encode(b"canary")[:6] in line or b"canary" in line for line in lines)
+    assert replay(lines, config).snapshot()["sessions"] == 1
+
+
+@pytest.mark.parametrize("place", ["header", "item"])
+def test_a_session_that_is_resumed_replays(place: str) -> None:
+    config = Config(
+        gateways={"a/b": GatewaySettings(authentication=False)}, hosts=("gw",), timeouts=Timeouts(resume_s=9.0)
+    )
+    lines: list[bytes] = []
+    recorder = Recorder(config, b"a seed of sixteen", 0.0, lines.append)
+
+    def come(wish: str, now: float) -> ConnId:
+        headers = [(b"host", b"gw"), *([(b"cf-aig-resume", wish.encode())] if place == "header" else [])]
+        items = [f"cf-aig-resume.{wish}"] if place == "item" else []
+        conn = recorder.open_messages(b"/v1/a/b", "192.0.2.1:1", headers, items, None, now)
+        assert any(isinstance(effect, Accept) for effect in recorder.effects())
+        return conn
+
+    first = come("1", 1.0)
+    (told,) = recorder.messages_to_send(first)
+    recorder.receive_close(first, 1006, "", 2.0)
+    recorder.closed(first, 2.0)
+    second = come(json.loads(told.data)["token"], 3.0)
+    recorder.receive_message(second, b'{"type":"universal.resume","n":0}', 3.0, text=True)
+    assert len(recorder.messages_to_send(second)) == 2
     assert replay(lines, config).snapshot()["sessions"] == 1

@@ -25,6 +25,13 @@ def test_what_is_a_secret_is_not_kept() -> None:
     assert unmask(CONFIG, PATH, fields, offered) == (PATH, fields, offered)
 
 
+def test_what_the_gateway_made_itself_for_resuming_stays() -> None:
+    headers = [(b"cf-aig-resume", b"0a0b0c0d-1-ff")]
+    items = ["cf-aig-resume.0a0b0c0d-1-ff", "cf-aig-resume.1"]
+    assert mask(CONFIG, PATH, headers, items) == (PATH, headers, items)
+    assert unmask(CONFIG, PATH, headers, items) == (PATH, headers, items)
+
+
 def test_tokens_of_the_settings_come_back() -> None:
     headers = [(TOKEN, b"Bearer canary-2"), (b"Cf-Aig-Authorization", b"canary-0")]
     _, fields, offered = mask(CONFIG, PATH, headers, ["cf-aig-authorization.canary-1"])

@@ -395,6 +395,28 @@ def test_two_different_wishes_are_refused() -> None:
     del client
 
 
+def test_a_session_of_responses_is_bound_to_its_path_and_keys() -> None:
+    settings = config()
+    clients = Clients(settings)
+    path, key = b"/v1/local/default/compat/responses", (b"authorization", b"Bearer canary-key")
+    client, token = clients.first(key, target=path)
+    lose(client)
+    for other in (
+        clients.again(token, key),
+        clients.again(token, (b"authorization", b"Bearer canary-other"), target=path),
+        clients.again(token, target=path),
+        clients.again(token, key, target=b"/v1/local/default/custom-x/responses"),
+        clients.again(token, key, target=path, subprotocols=("openai-insecure-api-key.canary",)),
+    ):
+        assert refusal(other)[0] in (400, 401)
+    back = clients.again(token, key, target=path)
+    back.messages()
+    back.say(type="universal.resume", n=0)
+    back.say(type="response.create", model="no-provider")
+    resumed_, error = back.messages()
+    assert (resumed_["type"], error["type"], error["n"]) == ("universal.resumed", "error", 1)
+
+
 # -- ends --------------------------------------------------------------------------------------------------------------
 
 
