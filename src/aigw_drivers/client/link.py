@@ -31,6 +31,8 @@ Observer: TypeAlias = Callable[[Literal["sent", "received"], str], None]
 
 #: Before the sockets that are tried after one was lost; the last one again and again.
 DELAYS_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)
+#: A socket that lasted less is followed by a longer delay, although it had the session.
+SHORT_S: Final = 1.0
 _UNAUTHORIZED: Final = 401
 _NO_CLOSE_FRAME: Final = 1006
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
@@ -170,10 +172,12 @@ class Link:
         resumption = self._resumption
         assert resumption is not None
         until = anyio.current_time() + resumption.resume_s
+        begun = 0.0
         for delay_s in chain(DELAYS_S, repeat(DELAYS_S[-1])):
             if not self._may_resume or anyio.current_time() >= until:
                 break
             try:
+                begun = anyio.current_time() + delay_s
                 await self._run_socket(delay_s, self._open_timeout_s)
             except HandshakeRefused as error:
                 if error.status == _UNAUTHORIZED:
@@ -181,8 +185,11 @@ class Link:
             except (OSError, anyio.EndOfStream, *_BROKEN):
                 pass
             else:
-                if not resumption.waits:
-                    return  # it had the session, and was lost in its turn
+                if resumption.waits:
+                    continue
+                if anyio.current_time() >= begun + SHORT_S:
+                    return  # it had the session for a while, and was lost in its turn
+                until = anyio.current_time() + resumption.resume_s
         self._protocol.lost(1006, "the session could not be resumed")
 
     async def _serve(self, socket: WebSocketClient) -> None:

@@ -232,7 +232,7 @@ class ResumableSessions:
     def drain(self, now: float) -> None:
         """The gateway goes away: those without a connection end."""
         self.draining = True
-        self._close_away(lambda session: "the gateway is going away", 1001, now)
+        self._close_away(_why_going_away, 1001, now)
 
     def reconfigured(self, now: float) -> None:
         """The settings have changed: those without a connection end, if their clients could do nothing any more."""
@@ -280,6 +280,10 @@ class ResumableSessions:
     def _address(self, peer: str) -> str:
         """The address that counts for ``peer``; a trusted proxy has none."""
         return "" if self._clients.is_proxy(peer) else client_at(peer)
+
+
+def _why_going_away(session: ResumableSession) -> str | None:
+    return "the gateway is going away"
 
 
 def _why_barred(session: ResumableSession) -> str | None:

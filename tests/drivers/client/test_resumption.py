@@ -143,6 +143,11 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(autouse=True)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "DELAYS_S", (0.0, 0.01))
+
+
 @asynccontextmanager
 async def world(
     *cuts: int, config: Config = RESUMES, driver: DriverName = "anyio"
@@ -225,8 +230,7 @@ async def ends_when_detached(gateway: LiveGateway, end_it: object) -> None:
     end_it()
 
 
-async def test_a_client_that_is_closed_while_it_tries_to_come_back_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "DELAYS_S", (0.0, 0.01))
+async def test_a_client_that_is_closed_while_it_tries_to_come_back_ends() -> None:
     async with world(6000) as (_, proxy, url):
         async with Client(url, resume=True) as client, anyio.create_task_group() as tasks:
             proxy.refuses = True
