@@ -7,12 +7,13 @@ import anyio
 import pytest
 from anyio.abc import ByteStream, SocketAttribute
 from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, world
-from tests.rigs.responses_client import check_two_turns, two_turns_in_two_lanes
+from tests.rigs.responses_client import TERMINAL, check_two_turns, two_turns_in_two_lanes
 
+from aigw_drivers import LoopbackProvider
 from aigw_drivers.client import HandshakeRefused, connect
 from aigw_drivers.server.serve import DriverName, running
 from aigw_drivers.server.settings import ServerSettings, Settings
-from aigw_sansio.config import Config, ProviderSettings
+from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.events import ExchangeEnded
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("driver", DRIVERS)]
@@ -41,6 +42,27 @@ async def test_the_key_of_an_sdk_is_the_token(driver: DriverName) -> None:
             async with connect(url, headers=[("authorization", f"Bearer {KEY}")]):
                 pass
         assert refused.value.status == 401
+
+
+async def test_another_socket_goes_on_from_what_is_stored(driver: DriverName) -> None:
+    async with LoopbackProvider.start() as provider:
+        config = Config(
+            gateways={"local/default": GatewaySettings(store_ttl=60)},
+            providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")},
+        )
+        settings = Settings(config=config, server=ServerSettings(port=0))
+        with anyio.fail_after(60):
+            async with running(settings, driver=driver) as up:
+                parent = None
+                for text in ("Hi", "Go on."):
+                    async with connect(f"{up.url}/v1/local/default/loopback/responses") as client:
+                        create = {"type": "response.create", "model": "m", "input": text}
+                        await client.send(json.dumps({**create, "previous_response_id": parent}))
+                        while (message := json.loads(await client.receive()))["type"] not in TERMINAL:
+                            pass
+                    assert message["type"] == "response.completed"
+                    assert message["response"]["store"] is True
+                    parent = message["response"]["id"]
 
 
 async def test_a_client_cancels_by_going(driver: DriverName) -> None:

@@ -488,8 +488,9 @@ def test_files(tmp_path: Path) -> None:
 def test_every_name_of_the_core_can_be_set(cls: type[Limits] | type[Timeouts]) -> None:
     table = cls.__name__.lower()
     for name in cls.__struct_fields__:
-        settings = read(f"[{table}]\n{name} = 2048")
-        assert getattr(getattr(settings.config, table), name) == 2048
+        number = 65_536 if name == "resume_bytes" else 2048  # the least that it may be
+        settings = read(f"[{table}]\n{name} = {number}")
+        assert getattr(getattr(settings.config, table), name) == number
 
 
 def test_the_clocks_of_a_request_that_the_file_writes_are_ceilings() -> None:
