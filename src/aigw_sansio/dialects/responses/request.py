@@ -30,6 +30,9 @@ _OF_THE_CONNECTION: Final = frozenset(
     }
 )  # fmt: skip
 
+#: A create has some forty members. Each takes far more memory than its text, and is kept until its turn has come.
+_MOST_MEMBERS: Final = 200
+
 
 class Refusal(NamedTuple):
     """Why a create cannot be run, as its client is told."""
@@ -115,6 +118,9 @@ def _read_create(members: Members) -> Ask | BadLane:
         return BadLane(BAD_LANE)
     parent = parse(body.get("previous_response_id", _NOTHING))
     refusal = _refuse(body, parent)
+    if len(body) > _MOST_MEMBERS:
+        why = f"The create has {len(body)} members; at most {_MOST_MEMBERS} are allowed."
+        refusal, body = Refusal("invalid_value", why, None), {}
     return Ask(
         lane=lane,
         body={name: value for name, value in body.items() if name not in _OF_THE_CONNECTION},

@@ -82,6 +82,15 @@ def test_creates_that_cannot_run_have_their_lane(param: str, members: dict[str, 
     assert param in ask.refusal.message
 
 
+def test_a_create_of_very_many_members_is_refused_and_not_kept() -> None:
+    few = {f"m{number}": number for number in range(150)}
+    assert asked(**few).refusal is None
+    ask = asked(stream_id="a", previous_response_id="r", input="x" * 1000, **few, **{f"n{n}": n for n in range(150)})
+    assert ask.refusal is not None
+    assert (ask.lane, ask.parent, ask.body, bytes(ask.input)) == ("a", "r", {}, b"null")
+    assert "200" in ask.refusal.message
+
+
 def test_other_messages() -> None:
     assert isinstance(read_message(b'{"type":"response.processed","response_id":"r"}'), Nothing)
     steer = read_message(b'{"type":"response.steer","previous_response_id":"r","input":"Shorter."}')
