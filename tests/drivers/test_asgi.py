@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
+from anyio.abc import TaskGroup
 from tests.rigs.asgi_harness import Served, websocket_scope
 from tests.rigs.responses_client import check_two_turns, two_turns_in_two_lanes
 
@@ -25,6 +27,7 @@ from aigw_sansio import (
     Secret,
     SessionEnded,
     SessionOpened,
+    Timeouts,
 )
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +102,30 @@ async def test_a_client_is_accepted_and_answered(scope: dict[str, Any]) -> None:
     assert types(served) == ["websocket.accept", "websocket.send", "websocket.send"]
     assert json.loads(served.sent[1]["text"])["type"] == "universal.pong"
     assert not app.gateway.snapshot()["connections"]
+
+
+async def test_a_session_goes_on_on_another_socket() -> None:
+    app = GatewayApp(msgspec.structs.replace(config(), timeouts=Timeouts(resume_s=60.0)))
+
+    def socket_of(wish: str, tasks: TaskGroup) -> Served:
+        scope = websocket_scope(headers=[(b"host", b"app.test"), (b"cf-aig-resume", wish.encode())])
+        return Served(app, scope).start(tasks)
+
+    async with app.running(), anyio.create_task_group() as tasks:
+        first = socket_of("1", tasks)
+        first.text(PING)
+        told = json.loads((await first.until(3))[1]["text"])
+        assert json.loads(first.sent[2]["text"]) == {"type": "universal.pong", "n": 1}
+        first.say({"type": "websocket.disconnect", "code": 1006})
+        await first.done.wait()
+        second = socket_of(told["token"], tasks)
+        await second.until(2)
+        second.text('{"type":"universal.resume","n":0}')
+        again = [json.loads(event["text"]) for event in (await second.until(4))[2:]]
+        assert again == [{"type": "universal.resumed", "received": 1}, {"type": "universal.pong", "n": 1}]
+        second.say({"type": "websocket.disconnect", "code": 1000})
+        await second.done.wait()
+        assert not app.gateway.snapshot()["sessions"]
 
 
 async def test_new_settings_hold_for_what_begins() -> None:

@@ -6,6 +6,7 @@ from tests.rigs.streams import Streams
 
 from aigw_sansio.config import Config, GatewaySettings
 from aigw_sansio.engine.memory import ClientId
+from aigw_sansio.ids import ConnId
 
 
 def test_whatever_has_come_counts_for_its_connection() -> None:
@@ -57,3 +58,39 @@ def test_a_stream_without_a_session_is_reset_and_its_client_told() -> None:
     assert freed >= 2000 + 8 * 1024
     assert count(scene.gateway)[0] == before - freed
     assert streams.conn not in scene.aborted
+
+
+class User:
+    """A session as the census sees it."""
+
+    def __init__(self) -> None:
+        self.kept = self.held = 5000
+        self.told: list[object] = []
+
+    def squeeze(self, now: float, *, on: bool) -> None:
+        self.told.append(on)
+
+    def close_for_memory(self, reason: str, now: float) -> None:
+        self.told.append(reason)
+
+
+def test_a_session_without_a_connection_is_a_client_of_its_own() -> None:
+    scene = Crowd(Config())
+    census = scene.gateway._census
+    user = User()
+    census.detached(7, user)
+    name = ConnId(-7)
+    clients: dict[ClientId, int] = {}
+    assert census.connections() == [name]
+    assert census.count(name, clients, 5001) == (5000 + 8 * 1024, 1)
+    assert clients == {}
+    census.count(name, clients, 5000)
+    assert clients == {(name, 0): 5000}
+    census.squeeze((name, 0), 1.0, on=True)
+    census.squeeze((name, 0), 1.0, on=False)
+    census.squeeze((name, 0), 1.0, on=False)
+    assert user.told == [True, False]
+    assert census.close_largest((name, 0), 1, "no memory", 1.0) == 5000
+    assert user.told[2:] == ["no memory, and this socket holds 5000 of it"]
+    census.attached(7)
+    assert (census.connections(), census.count(name, clients, 0)) == ([], (0, 1))
