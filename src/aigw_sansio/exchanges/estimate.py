@@ -3,8 +3,8 @@
 Decides: how tokens are estimated: one for each four bytes of text, of the request and of what came of the response.
 Must not know: who counts it.
 
-Text is what a reader understands: deltas of text, reasoning and refusals, and arguments of tools. Of the request it is
-all but long runs of base64, so the names of its members count too. If nothing came that is text, nothing is
+Text is what a reader understands: deltas of text, reasoning and refusals, and arguments of tools. Of a request in JSON
+it is all but long runs of base64, so the names of its members count too. If nothing came that is text, nothing is
 estimated: a list of models costs no tokens.
 """
 
@@ -67,7 +67,8 @@ def with_unreported(usage: UsageReported | None, how: Unreported, request: bytes
     told = usage or UsageReported()
     came = told.input_tokens
     if came is None:
-        came = _tokens(len(_MEDIA.sub(b"", request)))
+        is_json = request[:64].lstrip()[:1] == b"{"  # a form may be all sound
+        came = _tokens(len(_MEDIA.sub(b"", request))) if is_json else 0
     return msgspec.structs.replace(
         told, input_tokens=came, output_tokens=max(told.output_tokens or 0, _tokens(said)), quality="partial"
     )

@@ -9,7 +9,7 @@ from aigw_sansio.quotas.claim import Unreported
 ESTIMATED = Unreported(None)
 FIXED = Unreported(70)
 FINAL = UsageReported(input_tokens=3, output_tokens=2)
-BODY = b"x" * 41
+BODY = b'{"x":"' + b"x" * 33 + b'"}'
 
 
 def test_text_is_what_a_model_has_said() -> None:
@@ -47,6 +47,13 @@ def test_media_in_a_request_are_no_text() -> None:
     found = with_unreported(None, ESTIMATED, body, 4)
     assert found is not None
     assert found.input_tokens == -(-(len(body) - 20_000) // 4)
+
+
+@pytest.mark.parametrize("body", [b"--form\r\n\r\n" + b"\x00" * 10_000, b"", b" " * 100 + BODY])
+def test_a_request_that_is_no_json_is_no_text(body: bytes) -> None:
+    found = with_unreported(None, ESTIMATED, body, 4)
+    assert found is not None
+    assert (found.input_tokens, found.output_tokens) == (0, 1)
 
 
 @pytest.mark.parametrize(("usage", "output"), [
