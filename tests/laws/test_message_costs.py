@@ -83,7 +83,7 @@ def test_a_reviewed_chunk(per_read: int, measured: int) -> None:
     assert rig.reviews == ROUNDS + 2
 
 
-@pytest.mark.parametrize(("http2", "measured"), [("off", 13_380), ("on", 23_393)])
+@pytest.mark.parametrize(("http2", "measured"), [("off", 13_020), ("on", 18_368)])
 def test_a_request_and_its_response(http2: Literal["on", "off"], measured: float) -> None:
     """From the client's frame to the last message, with a stored key on a kept connection: a feature that is off costs
     next to nothing."""

@@ -19,7 +19,6 @@ from ..providers.trace_context import passed_on, traceparent_of
 from ..quotas.claim import NOTHING, spent_of
 from ..quotas.costs import cost_of
 from ..quoting import LONGEST
-from ..wires.heads import header_values
 from .encoder import KeptText
 from .ports import Caller, Ending, PlannedStep
 from .response import ProviderResponse
@@ -135,7 +134,10 @@ class ExchangeRecord:
         caller, times, started = self.caller, self.times, self.started
         call, request = last.call, last.call.request
         cost = None if last.price is None else 0.0 if cached else cost_of(last.price, usage)
-        types = header_values(request.headers, b"content-type")
+        fields = dict(request.headers)
+        kind, traceparent = fields.get(b"content-type"), caller.traceparent
+        if b"traceparent" in fields:
+            traceparent = traceparent_of(request.headers) or traceparent
         model = named_model(request.target.decode("ascii"), request.body)
         services.emit(
             ExchangeEnded(
@@ -153,7 +155,7 @@ class ExchangeRecord:
                 chunks=chunks,
                 bytes_received=self.bytes_received,
                 request_bytes=len(request.body),
-                request_type=types[0].partition(b";")[0].decode("latin-1")[:LONGEST] if types else None,
+                request_type=None if kind is None else kind.partition(b";")[0].decode("latin-1")[:LONGEST],
                 content_type=None if self.content_type is None else self.content_type[:LONGEST],
                 cached=cached,
                 account=caller.account,
@@ -163,7 +165,7 @@ class ExchangeRecord:
                 request_model=None if model is None else model[:LONGEST],
                 endpoint=call.endpoint.partition("?")[0],
                 key=call.key,
-                traceparent=traceparent_of(request.headers) or caller.traceparent,
+                traceparent=traceparent,
                 started_unix_s=services.unix_time(started),
                 queue_s=times.queue_s,
                 connect_s=times.connect_s,

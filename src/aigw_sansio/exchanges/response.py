@@ -78,7 +78,8 @@ class ProviderResponse:
         self.status = status
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
-        has_length = bool(header_values(headers, b"content-length"))
+        fields = dict(headers)
+        has_length = b"content-length" in fields
         usual = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
         self._own = own
         named = None if own is None else own.framing(status, self.content_type)
@@ -86,8 +87,9 @@ class ProviderResponse:
         self.framing: Framing | None = usual if named is None else named.framing
         if self.hidden is not None:
             self.content_type = self.hidden.begin(self.content_type, self.framing)
-        encodings = header_values(headers, b"content-encoding")
-        coding = content_decoder(b", ".join(encodings) if encodings else None)
+        coding: ContentDecoder | Fault | None = None
+        if b"content-encoding" in fields:
+            coding = content_decoder(b", ".join(header_values(headers, b"content-encoding")))
         #: Why the response cannot be read any further.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
         self._decoder: BodyDecoder

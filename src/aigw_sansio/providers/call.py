@@ -14,6 +14,7 @@ from ..faults import Fault
 from ..origin import Origin
 from ..quotas.claim import StepQuota
 from ..secret import Secret
+from ..wires.head_memo import HeadMemo
 from ..wires.http import Request
 from .auth import (
     StoredAws,
@@ -205,6 +206,18 @@ def build_call(
         endpoint=join_path(base.path, checked.path) if client_named_it else endpoint,
         signed=isinstance(credential, StoredAws),
     )
+
+
+def without_body(call: ProviderCall) -> ProviderCall:
+    """``call`` without its body, for others that differ in nothing else: see :func:`with_body`."""
+    one = call.request
+    memo = HeadMemo(one.method, one.scheme, one.authority, one.target, one.headers)
+    return msgspec.structs.replace(call, request=msgspec.structs.replace(one, body=b"", memo=memo))
+
+
+def with_body(call: ProviderCall, body: bytes) -> ProviderCall:
+    """``call`` of :func:`without_body` with another body."""
+    return msgspec.structs.replace(call, request=msgspec.structs.replace(call.request, body=body))
 
 
 _NO_SETTINGS: Final = ProviderSettings()

@@ -65,7 +65,9 @@ class ClientLimits:
         cancelled = self._cancelled
         del cancelled[: bisect_right(cancelled, now)]
         most = limits.exchanges_per_connection
-        busy = sum(session.busy for session in self._sessions)
+        busy = 0
+        for session in self._sessions:
+            busy += session.busy
         if busy >= most or busy + len(cancelled) >= 2 * most:
             detail = (
                 f"{busy} exchanges are under way on this connection; {most} are allowed (exchanges_per_connection)"
@@ -80,7 +82,9 @@ class ClientLimits:
     def overfull(self, size: int = 0) -> Fault | None:
         """Why ``size`` bytes more of requests may not be held."""
         most = self._services.config.limits.request_bytes_per_connection
-        held = sum(session.request_bytes for session in self._sessions)
+        held = 0
+        for session in self._sessions:
+            held += session.request_bytes
         if held + size <= most:
             return None
         detail = (

@@ -191,7 +191,9 @@ class Intake:
         elif isinstance(planned, Fault):
             self._decided(pending, planned, now)
         else:
-            self._decided(pending._replace(size=pending.size + memory_of(planned)), planned, now)
+            if memory := memory_of(planned):
+                pending = pending._replace(size=pending.size + memory)
+            self._decided(pending, planned, now)
 
     def _refusal(self, pending: PendingCreate, question: Question, answer: Answer) -> Fault | None:
         fault = refusal(question, answer, len(pending.create.steps))

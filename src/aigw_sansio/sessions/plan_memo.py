@@ -15,6 +15,7 @@ import msgspec
 from ..dialects.commands import Step
 from ..exchanges.ports import PlannedStep
 from ..ids import CustomCost
+from ..providers.call import with_body, without_body
 from ..providers.named_model import named_model
 from ..quotas.costs import price_of
 from ..secret import SecretSet
@@ -59,11 +60,9 @@ class PlanMemo:
             return None
         planned = known.planned
         call, price = planned.call, planned.price
-        request = msgspec.structs.replace(call.request, body=body)
         if price is None and known.prices:
-            price = price_of(known.prices, named_model(request.target.decode("ascii"), body))
-        call = msgspec.structs.replace(call, request=request)
-        return planned._replace(call=call, price=price)
+            price = price_of(known.prices, named_model(call.request.target.decode("ascii"), body))
+        return planned._replace(call=with_body(call, body), price=price)
 
     def keep(
         self,
@@ -87,9 +86,8 @@ class PlanMemo:
             self._client, self._own_tokens = client, own_tokens
         if len(self._known) >= _MOST:
             self._known.clear()  # a client that asks for more in turn gains nothing from the oldest either
-        call = msgspec.structs.replace(call, request=msgspec.structs.replace(call.request, body=b""))
         bare = msgspec.structs.replace(step, query=None, body=None)
-        planned = planned._replace(call=call, price=price)
+        planned = planned._replace(call=without_body(call), price=price)
         self._known[step.provider, step.endpoint] = _Known(bare, planned, prices)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from ..faults import Fault
+from .head_memo import HeadMemo
 
 #: Header fields in order: names in lower case, values without surrounding blanks, both as received.
 Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -28,6 +29,7 @@ class Request(msgspec.Struct, frozen=True):
     target: bytes
     headers: Headers
     body: bytes
+    memo: HeadMemo | None = None  #: for wires, if others have the same head
 
     def __repr__(self) -> str:
         """Without fields, query and body, because they may hold keys."""

@@ -31,7 +31,11 @@ GEMINI = ("google-ai-studio", "v1beta/models/g:streamGenerateContent?alt=sse")
 def made(rig: Rig, info: ClientInfo, asked: Step, memo: PlanMemo | None, **more: Any) -> PlannedStep | Fault:
     found = plan(rig.services, info, [asked], 5.0, memo=memo, **more)
     assert not isinstance(found, Draft)
-    return found if isinstance(found, Fault) else found[0]
+    if isinstance(found, Fault):
+        return found
+    call = found[0].call
+    request = msgspec.structs.replace(call.request, memo=None)  # what wires keep is not part of a request
+    return found[0]._replace(call=msgspec.structs.replace(call, request=request))
 
 
 def is_known(rig: Rig, info: ClientInfo, asked: Step, memo: PlanMemo) -> bool:

@@ -86,6 +86,25 @@ _WORTH_ITS_PIECE: Final = 64 * 1024
 def encode_request(request: Request) -> list[bytes]:
     """The pieces of ``request``: a large body is one of them, not a copy. ``LocalProtocolError`` if they would not be
     exactly one valid request."""
+    memo, body = request.memo, request.body
+    if memo is not None and not memo.is_of(
+        request.method, request.scheme, request.authority, request.target, request.headers
+    ):
+        memo = None
+    head = None if memo is None else memo.http1
+    if head is None:
+        head = _encode_head(request)
+        if memo is not None:
+            memo.http1 = head
+    if not body:
+        return [head + (b"Content-Length: 0\r\n\r\n" if request.method in _METHODS_WITH_BODY else b"\r\n")]
+    if len(body) >= _WORTH_ITS_PIECE:
+        return [b"%bContent-Length: %d\r\n\r\n" % (head, len(body)), body]
+    return [b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)]
+
+
+def _encode_head(request: Request) -> bytes:
+    """The lines of the head before the length of the body."""
     if not (
         _TOKEN.fullmatch(request.method)
         and _VISIBLE.fullmatch(request.target)
@@ -98,13 +117,7 @@ def encode_request(request: Request) -> list[bytes]:
         if not _TOKEN.fullmatch(name) or name in _OWN_FIELDS or _FORBIDDEN.search(value):
             raise LocalProtocolError(f"the request's header field {name!r} or its value is not allowed")
         parts += (spelled(name), b": ", value, b"\r\n")
-    if request.body or request.method in _METHODS_WITH_BODY:
-        parts.append(b"Content-Length: %d\r\n" % len(request.body))
-    parts.append(b"\r\n")
-    if len(request.body) >= _WORTH_ITS_PIECE:
-        return [b"".join(parts), request.body]
-    parts.append(request.body)
-    return [b"".join(parts)]
+    return b"".join(parts)
 
 
 class Http1Client:

@@ -11,8 +11,10 @@ from h2.events import InformationalResponseReceived, RequestReceived, TrailersRe
 
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
+from ..head_memo import HeaderSection
 from ..http import BodyData, ConnectionFailed, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from . import frames as wire
+from . import repairs
 from .connection import Http2Connection
 from .fields import content_length, outgoing, read_response, read_trailers
 from .repairs import close_quietly
@@ -74,6 +76,7 @@ class Http2Client(Http2Connection[WireEvent]):
             window=connection_window,
         )
         self._portion = portion
+        self._limit = min(max_streams, _BEFORE_SETTINGS)  # of streams at once
 
     # -- for the owner --------------- ---------------------------------------------------------------------------
 
@@ -82,8 +85,7 @@ class Http2Client(Http2Connection[WireEvent]):
         """How many more streams may be opened right now."""
         if not self.reusable:
             return 0
-        limit = self._h2.remote_settings.max_concurrent_streams if self.settings_received else _BEFORE_SETTINGS
-        return max(0, min(self._max_streams, limit) - len(self._streams))
+        return max(0, self._limit - len(self._streams))
 
     @property
     def reusable(self) -> bool:
@@ -94,20 +96,19 @@ class Http2Client(Http2Connection[WireEvent]):
         """Open a stream with the whole ``request`` and return its id. The body is sent as the peer's windows allow."""
         if not self.capacity:
             raise LocalProtocolError("send_request needs capacity")
-        pseudo = [
-            (b":method", request.method),
-            (b":scheme", request.scheme),
-            (b":authority", request.authority),
-            (b":path", request.target),
-        ]
-        fields = outgoing(pseudo, request.headers)
-        if isinstance(fields, str):
-            raise LocalProtocolError(fields)
-        body = request.body
-        if body or request.method in _WITH_BODY:
-            fields.append((b"content-length", b"%d" % len(body)))
+        memo, body = request.memo, request.body
+        if memo is not None and not memo.is_of(
+            request.method, request.scheme, request.authority, request.target, request.headers
+        ):
+            memo = None
+        section = None if memo is None else memo.http2
+        if section is None:
+            section = _section(request)
+            if memo is not None:
+                memo.http2 = section
+        length = b"%d" % len(body) if body or request.method in _WITH_BODY else None
         number = self._h2.get_next_available_stream_id()
-        self._h2.send_headers(number, fields, end_stream=not body)
+        repairs.send_request(self._h2, number, section, length, end_stream=not body)
         self._writer.collect()
         self._last = number
         stream = self._start(number)
@@ -266,5 +267,24 @@ class Http2Client(Http2Connection[WireEvent]):
                 close_quietly(self._h2, stream.number)
                 self._fault(stream, fault, unprocessed=True)
 
+    def _settings_changed(self) -> None:
+        super()._settings_changed()
+        self._limit = min(self._max_streams, self._h2.remote_settings.max_concurrent_streams)
+
     def _on_sent(self, stream: Stream) -> None:
         self._written.append(stream.number)
+
+
+def _section(request: Request) -> HeaderSection:
+    """The header section of ``request`` without the length of its body. ``LocalProtocolError`` if HTTP/2 cannot express
+    it."""
+    pseudo = [
+        (b":method", request.method),
+        (b":scheme", request.scheme),
+        (b":authority", request.authority),
+        (b":path", request.target),
+    ]
+    fields = outgoing(pseudo, request.headers)
+    if isinstance(fields, str):
+        raise LocalProtocolError(fields)
+    return HeaderSection(fields)

@@ -4,10 +4,12 @@ import re
 from itertools import product
 
 import h11
+import msgspec
 import pytest
 from fuzz.fuzz_http1_client import SEEDS, check, target
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rigs.heads import memo_of
 
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import FaultKind
@@ -22,7 +24,14 @@ from aigw_sansio.wires.http import (
     StreamFailed,
     WireEvent,
 )
-from aigw_sansio.wires.http1.client import HTTP1_CLIENT_TABLE, MAX_INFORMATIONAL, Http1Client, Http1Input, Http1State
+from aigw_sansio.wires.http1.client import (
+    HTTP1_CLIENT_TABLE,
+    MAX_INFORMATIONAL,
+    Http1Client,
+    Http1Input,
+    Http1State,
+    encode_request,
+)
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LIMIT = 2048
@@ -83,6 +92,22 @@ def test_a_request_is_written_host_first_with_its_length() -> None:
     )
     assert wire.request_sent(stream)
     assert wire.data_to_send() == b""
+
+
+def test_a_head_that_comes_again_is_made_once_and_of_another_one_never() -> None:
+    bodies = [b"{}", b"", b"x" * 70_000]
+    first = request(headers=[(b"x-key", b"one")])
+    memo = memo_of(first)
+    others = (first, request(headers=[(b"x-key", b"two")]), msgspec.structs.replace(first, target=b"/other"))
+    for like in (*others, msgspec.structs.replace(first, method=b"GET")):
+        for body in bodies:
+            plain = msgspec.structs.replace(like, body=body)
+            for _ in range(2):
+                assert encode_request(msgspec.structs.replace(plain, memo=memo)) == encode_request(plain)
+    assert memo.http1 is not None
+    bad = request(headers=[(b"a b", b"")])
+    with pytest.raises(LocalProtocolError):
+        encode_request(msgspec.structs.replace(bad, memo=memo_of(bad)))
 
 
 def test_a_response_has_been_read_once_its_end_came() -> None:

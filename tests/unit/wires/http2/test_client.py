@@ -1,17 +1,21 @@
 """The HTTP/2 client wire: tables against a real h2 server, the repairs of h2, and equality with plain h2."""
 
+import random
 import struct
 from itertools import accumulate
 
+import msgspec
 import pytest
 from h2.connection import H2Connection
 from h2.events import DataReceived, Event, PingAckReceived, StreamEnded, StreamReset
 from h2.events import RequestReceived as H2Request
+from h2.settings import SettingCodes
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.peers import http2_frames as peers
 from tests.peers.http2_frames import cuttings, data, frame, goaway, headers, rst, settings, update
 from tests.peers.http2_reference import hold_client_to_h2, reading
+from tests.rigs.heads import memo_of
 from tests.rigs.http2_client_wire import OK, client, request
 
 from aigw_sansio.errors import LocalProtocolError
@@ -145,6 +149,70 @@ def test_capacity_follows_both_limits() -> None:
     assert wire.cancel(3)
     assert wire.capacity == 1
     wire.send_request(request())
+
+
+HEADS = [
+    msgspec.structs.replace(
+        request(b"{}", b"POST", [(b"authorization", b"Bearer one"), (b"accept", b"a/b")]), target=b"/v1"
+    ),
+    request(b"{}", b"POST", [(b"authorization", b"Bearer two"), (b"accept", b"a/b")]),
+    request(b"{}", b"POST", [(b"accept", b"x" * 3000)]),
+    request(b"{}", b"POST", [(b"accept", b"x" * 5000)]),
+    request(b"", b"GET", [(b"user-agent", b"u"), (b"accept-language", b"l" * 2000)]),
+]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_heads_that_come_again_arrive_as_they_are_whatever_else_is_compressed(seed: int) -> None:
+    """Heads keep what they were compressed to while the table stays as it is, here on two connections."""
+    chance = random.Random(seed)
+    kept = [msgspec.structs.replace(one, memo=memo_of(one)) for one in HEADS]
+    pairs = [(Http2Client(), peers.peer(client=False)) for _ in range(2)]
+    for wire, server in pairs:
+        pump(wire, server)
+    number = 0
+    for _ in range(150):
+        wire, server = pairs[chance.random() < 0.2]
+        for _ in range(chance.choice((0, 0, 0, 0, 1, 2))):
+            server.update_settings({SettingCodes.HEADER_TABLE_SIZE: chance.choice((0, 60, 300, 4096, 9999))})
+            pump(wire, server)
+        if chance.random() < 0.4:
+            number = chance.randrange(len(HEADS))
+        head, body = HEADS[number], chance.choice((b"", b"1", b"12345"))
+        stream = wire.send_request(msgspec.structs.replace(kept[number], body=body))
+        _, theirs = pump(wire, server)
+        [asked] = [event for event in theirs if isinstance(event, H2Request)]
+        told = [(b"content-length", b"%d" % len(body))] if body or head.method == b"POST" else []
+        assert asked.headers[4:] == [*head.headers, *told]
+        assert dict(asked.headers[:4])[b":path"] == head.target
+        assert sum(len(event.data) for event in theirs if isinstance(event, DataReceived)) == len(body)
+        server.send_headers(stream, OK, end_stream=True)
+        pump(wire, server)
+
+
+def test_a_head_that_comes_again_costs_a_few_bytes_but_its_key_is_in_no_table() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    one = msgspec.structs.replace(HEADS[0], memo=memo_of(HEADS[0]))
+    pump(wire, server)
+    sizes = []
+    for _ in range(4):
+        wire.send_request(one)
+        raw = wire.data_to_send()
+        sizes.append(len(raw))
+        server.receive_data(raw)
+    assert sizes[0] > sizes[1] == sizes[2] == sizes[3]
+    assert {name for name, _ in server.decoder.header_table.dynamic_entries} == {b":authority", b":path", b"accept"}
+
+
+def test_what_was_made_of_another_head_is_not_sent() -> None:
+    wire, server = Http2Client(), peers.peer(client=False)
+    memo = memo_of(HEADS[0])
+    for one in (HEADS[0], HEADS[1], msgspec.structs.replace(HEADS[0], target=b"/other")):
+        wire.send_request(msgspec.structs.replace(one, memo=memo))
+        _, theirs = pump(wire, server)
+        [asked] = [event for event in theirs if isinstance(event, H2Request)]
+        assert asked.headers[4:-1] == one.headers
+        assert dict(asked.headers[:4])[b":path"] == one.target
 
 
 def test_settings_and_goaway_move_the_settings_version() -> None:

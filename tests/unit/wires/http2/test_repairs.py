@@ -102,6 +102,18 @@ def test_the_peer_does_not_size_our_table() -> None:
     assert conn.encoder.header_table_size == 50
 
 
+def test_a_table_size_that_is_named_twice_is_still_announced() -> None:
+    conn = start()
+    conn.data_to_send()
+    for _ in range(2):
+        conn.receive_data(settings({1: 0}))
+        forgotten = not conn.encoder.header_table.resized
+        repairs.bound_table(conn)
+    assert forgotten  # by hpack
+    assert conn.encoder.encode([(b":method", b"GET")])[:1] == b"\x20"
+    assert conn.encoder.encode([(b":method", b"GET")])[:1] != b"\x20"
+
+
 def test_h2_forgets_closed_streams_in_time() -> None:
     conn = start()
     for stream in range(3, 2 * repairs.REMEMBERED + 100, 2):
