@@ -37,7 +37,7 @@ class _Encoder(Encoder):
         self.section: HeaderSection | None = None  #: in place of the fields that h2 hands over next
         self.length: bytes | None = None  #: the length of the body, behind them
 
-    def encode(self, headers: Iterable[tuple[bytes, bytes]], huffman: bool = True) -> bytes:  # type: ignore[override]
+    def encode(self, headers: Iterable[tuple[bytes, bytes]], *, huffman: bool = True) -> bytes:  # type: ignore[override]
         section, self.section = self.section, None
         if section is None:
             return super().encode(headers, huffman)
