@@ -79,17 +79,15 @@ class ProviderResponse:
         self.headers = headers
         self.content_type, self.charset = media_type(headers)
         fields = dict(headers)
-        has_length = b"content-length" in fields
-        usual = framing_of(status, self.content_type, has_length=has_length, array_stream=array_stream)
+        usual = framing_of(status, self.content_type, has_length=b"content-length" in fields, array_stream=array_stream)
         self._own = own
         named = None if own is None else own.framing(status, self.content_type)
         #: ``None``: one of the host's own.
         self.framing: Framing | None = usual if named is None else named.framing
         if self.hidden is not None:
             self.content_type = self.hidden.begin(self.content_type, self.framing)
-        coding: ContentDecoder | Fault | None = None
-        if b"content-encoding" in fields:
-            coding = content_decoder(b", ".join(header_values(headers, b"content-encoding")))
+        codings = b", ".join(header_values(headers, b"content-encoding")) if b"content-encoding" in fields else None
+        coding = None if codings is None else content_decoder(codings)
         #: Why the response cannot be read any further.
         self.fault: Fault | None = coding if isinstance(coding, Fault) else None
         self._decoder: BodyDecoder
