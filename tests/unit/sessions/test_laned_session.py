@@ -449,3 +449,36 @@ def test_it_is_not_idle_while_the_host_is_asked() -> None:
     one.gateway.answer(asked.id, Miss(), one.now)
     one.collect()
     assert one.of(CloseMessages)
+
+
+def test_reasoning_tools_images_and_forms_go_on_through_another_format() -> None:
+    one = anthropic()
+    tool = {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}}
+    picture = {"type": "input_image", "image_url": "data:image/png;base64,aWJt"}
+    content = [{"type": "input_text", "text": "Look."}, picture]
+    one.say(
+        type="response.create", model="claude-sonnet-4-5", store=False, tools=[tool], reasoning={"effort": "low"},
+        include=["reasoning.encrypted_content"], input=[{"role": "user", "content": content}],
+    )  # fmt: skip
+    (conn,) = dialled(one)
+    blocks = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "c2lnbmF0dXJl"},
+        {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+    ]
+    body = json.dumps({"type": "message", "content": blocks, "stop_reason": "tool_use"}).encode()
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    one.provider_says(conn, head + body)
+    done = one.messages()[-1]["response"]
+    assert [item["type"] for item in done["output"]] == ["reasoning", "function_call"]
+    form = {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {}}}
+    answered = {"type": "function_call_output", "call_id": done["output"][1]["call_id"], "output": "4"}
+    one.say(
+        type="response.create", model="claude-sonnet-4-5", store=False, previous_response_id=done["id"], tools=[tool],
+        reasoning={"effort": "low"}, text={"format": form}, input=[answered],
+    )  # fmt: skip
+    sent = json.loads(taken(one, conn).partition(b"\r\n\r\n")[2])
+    user, assistant, last = (message["content"] for message in sent["messages"])
+    assert user[1]["source"] == {"type": "base64", "media_type": "image/png", "data": "aWJt"}
+    assert assistant[0] == blocks[0]
+    assert assistant[1]["id"] == last[0]["tool_use_id"] == "toolu_1"
+    assert "json_schema" in json.dumps(sent)
