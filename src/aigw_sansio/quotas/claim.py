@@ -118,36 +118,44 @@ class StepQuota(NamedTuple):
         return self.claim.unreported if self.charges else None
 
     def hand_over(self) -> None:
-        """A call goes on without its exchange: it has the claim too, calls ``finish``, and is charged in place of the
-        attempt that has just ended."""
+        """A call goes on without its exchange: it has the claim too, calls :meth:`finish_call`, and is charged in place
+        of the attempt that has just ended."""
         self.claim.users += 1
         self.claim.handed_over = True
 
     def finish(self, spent: Spent, now: float) -> None:
-        """The exchange, session or call is over, and has ``spent`` this. A second time has no effect."""
-        claim = self.claim
-        if claim.users > 1:
-            claim.users -= 1
-            self.charge(spent, now)
-            return
-        claim.handed_over = False
-        keeper, claim.keeper = claim.keeper, None
-        if keeper is not None:
-            keeper.finish(self, spent, now)
+        """The exchange or session is over, and has ``spent`` this at last. A second time has no effect."""
+        self._over(self._own(spent), now)
 
     def charge(self, spent: Spent, now: float) -> None:
         """Something was spent; it goes on: a try has failed, and another one may follow."""
-        claim = self.claim
-        if claim.handed_over:
-            claim.handed_over = False
-            spent = Spent(0, spent.cost if self._has_total else 0)
-        if claim.keeper is not None:
-            claim.keeper.charge(self, spent, now)
+        if self.claim.keeper is not None:
+            self.claim.keeper.charge(self, self._own(spent), now)
+        else:
+            self.claim.handed_over = False
 
-    def spent_by_call(self, usage: UsageReported | None) -> Spent:
-        """What a call that was handed over has spent. What a client says that all of it costs is not part of it."""
+    def finish_call(self, usage: UsageReported | None, now: float) -> None:
+        """A call that was handed over is over. What a client says that all of it costs is not part of it."""
         price = self.price
-        return spent_of(usage, None if price is None or self._has_total else cost_of(price, usage))
+        self._over(spent_of(usage, None if price is None or self._has_total else cost_of(price, usage)), now)
+
+    def _own(self, spent: Spent) -> Spent:
+        """What of it was not handed over."""
+        if not self.claim.handed_over:
+            return spent
+        self.claim.handed_over = False
+        return Spent(0, spent.cost if self._has_total else 0)
+
+    def _over(self, spent: Spent, now: float) -> None:
+        claim, keeper = self.claim, self.claim.keeper
+        if claim.users > 1:
+            claim.users -= 1
+            if keeper is not None:
+                keeper.charge(self, spent, now)
+            return
+        claim.keeper = None
+        if keeper is not None:
+            keeper.finish(self, spent, now)
 
     @property
     def _has_total(self) -> bool:

@@ -362,7 +362,7 @@ class RecordedCall(Recording):
         self._services.recorded_bytes -= len(self._body)
         self._body = bytearray()
         if self._maker is None and self._quota is not None:
-            self._quota.finish(self._quota.spent_by_call(self._used), now)
+            self._quota.finish_call(self._used, now)
 
     def _keep_no_more(self) -> None:
         self._keeps = False

@@ -2,9 +2,13 @@
 
 import re
 
+import pytest
+
 from aigw_sansio.config import GatewaySettings
+from aigw_sansio.events import UsageReported
+from aigw_sansio.ids import CustomCost
 from aigw_sansio.quota_rules import QuotaRule, Selector
-from aigw_sansio.quotas.claim import NOTHING, Claim, Client, StepQuota, step_quota
+from aigw_sansio.quotas.claim import NOTHING, Claim, Client, Spent, StepQuota, step_quota
 
 EACH = Selector(mode="partition")
 CANARY = "gw-canary-token"
@@ -72,3 +76,57 @@ def test_what_was_taken_is_needed_no_more() -> None:
     found.claim.taken.add(("r", ""))
     assert [one.rule for one in found.missing()] == ["s"]
     found.finish(NOTHING, 0.0)  # nobody gave anything
+
+
+class Noting:
+    """A keeper that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Spent]] = []
+
+    def finish(self, quota: StepQuota, spent: Spent, now: float) -> None:
+        self.told.append(("finish", spent))
+
+    def charge(self, quota: StepQuota, spent: Spent, now: float) -> None:
+        self.told.append(("charge", spent))
+
+
+USED = UsageReported(input_tokens=3, output_tokens=2)
+
+
+@pytest.mark.parametrize("call_ends_first", [False, True])
+@pytest.mark.parametrize(("price", "own", "of_call"), [
+    (None, Spent(0, 0), Spent(5, 0)),
+    (CustomCost(per_token_in=1e-9), Spent(0, 0), Spent(5, 3)),
+    (CustomCost(total_cost=1e-9), Spent(0, 1), Spent(5, 0)),
+])  # fmt: skip
+def test_a_call_that_goes_on_is_charged_in_place_of_its_attempt(
+    price: CustomCost | None, own: Spent, of_call: Spent, *, call_ends_first: bool
+) -> None:
+    settings = GatewaySettings(rules=(rule(measure="tokens"),))
+    client = Client("a/g", "", {})
+    found = step_quota(Claim("a/g", settings), settings, client, provider="openai", model="m", price=price)
+    keeper = found.claim.keeper = Noting()
+    found.hand_over()
+    said = Spent(1, 1)
+    if call_ends_first:
+        found.finish_call(USED, 0.0)
+        found.finish(said, 0.0)
+        assert keeper.told == [("charge", of_call), ("finish", own)]
+    else:
+        found.charge(said, 0.0)  # the attempt; another one follows, which is charged as it is
+        found.finish(said, 0.0)
+        found.finish_call(USED, 0.0)
+        assert keeper.told == [("charge", own), ("charge", said), ("finish", of_call)]
+    found.finish(said, 0.0)
+    assert len(keeper.told) == 2 + (not call_ends_first)
+    assert found.claim.keeper is None
+
+
+def test_what_nobody_keeps_is_handed_over_to_nobody() -> None:
+    found = quota(rule(measure="tokens"))
+    found.hand_over()
+    found.charge(NOTHING, 0.0)
+    assert not found.claim.handed_over
+    found.finish_call(USED, 0.0)
+    found.finish(NOTHING, 0.0)

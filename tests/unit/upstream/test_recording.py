@@ -318,6 +318,11 @@ def ask_as(client: VirtualClient, user: str, **query: object) -> str:
     return create(client, {**ASKED, **query}, headers={"cf-aig-metadata": json.dumps({"user": user})})
 
 
+def spent(host: CacheHost) -> list[int]:
+    """What all counters have, in the order in which they came."""
+    return [window.used for window in host.gateway._relays._limiter._counters._windows.values() if window.used]
+
+
 def left_to(host: CacheHost, user: str) -> bool:
     """Whether ``user`` has something left of its budget."""
     client = host.connect()
@@ -337,6 +342,7 @@ def test_who_begins_a_call_and_leaves_pays_for_it_and_who_joined_does_not(leaves
         host.advance(9.0)
         assert status_of(other, second) == ("HIT", 0)
         assert len(host.asked) == 1
+        assert spent(host) == [3]
         assert (left_to(host, "a"), left_to(host, "b")) == (False, True)
 
 
@@ -346,6 +352,7 @@ def test_a_call_is_charged_once_if_all_stay() -> None:
         one, other = host.connect(), host.connect()
         ask_as(one, "a"), ask_as(other, "b")
         host.advance(9.0)
+        assert spent(host) == [3]
         assert left_to(host, "a")
 
 
@@ -363,6 +370,7 @@ def test_who_begins_a_call_pays_for_what_others_have_read_of_it() -> None:
         slow.send(json.dumps({"type": "universal.cancel", "eventId": name}))
         host.settle()
         assert kinds(slow, name)[-1] == "cancelled"
+        assert spent(host) == [3], "what was reported, and no estimate"
         assert (left_to(host, "a"), left_to(host, "b")) == (False, True)
 
 
