@@ -7,6 +7,7 @@ Memory is bounded: a reader keeps only the open calls of a response (:mod:`.tool
 reasons (at most ``CHOICES``) and its last usage, never its text.
 """
 
+from functools import cached_property
 from typing import ClassVar, Final
 
 import msgspec
@@ -56,7 +57,6 @@ class BaseReader:
     responding: bool = False
 
     def __init__(self) -> None:
-        self.calls = ToolCalls()
         #: See :class:`.reader.Reader`.
         self.terminated = False
         self.finish_seen = False
@@ -69,8 +69,13 @@ class BaseReader:
         self._whole = False
         self._choices: dict[int, bool] = {}  # all that came, and whether they said anything
         self._ends: dict[int, str | None] = {}
-        self._ended: set[int] = set()
+        self._ended: frozenset[int] = frozenset()
         self._usage: UsageReported | None = None
+
+    @cached_property
+    def calls(self) -> ToolCalls:
+        """The tool calls of the response. Most have none."""
+        return ToolCalls()
 
     @property
     def markers(self) -> tuple[bytes, ...]:
@@ -184,7 +189,7 @@ class BaseReader:
         self._started = self._failed = self._after_text = False
         self._choices.clear()
         self._ends.clear()
-        self._ended.clear()
+        self._ended = frozenset()
         self._usage = None
 
     def unknown(self, value: JsonObject, out: list[ProviderEvent]) -> None:
@@ -218,7 +223,7 @@ class BaseReader:
         self.calls.flush(out)
         for choice, raw in sorted(self._ends.items()):
             if choice not in self._ended:
-                self._ended.add(choice)
+                self._ended |= {choice}
                 out.append(self.finished(choice, raw))
         self._ends.clear()
 

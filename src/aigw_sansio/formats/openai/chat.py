@@ -70,7 +70,7 @@ class OpenAIChatReader(BaseReader):
         self._id: str | None = None
         self._model: str | None = None
         self._thought: dict[int, bool] = {}  # the choices with reasoning; whether it comes in ``reasoning_details``
-        self._blank: set[int] = set()  # the choices whose finish reason is ""
+        self._blank: frozenset[int] = frozenset()  # the choices whose finish reason is ""
 
     def read_plain(self, data: bytes) -> list[ProviderEvent]:
         plain = read_text_chunk(data)
@@ -162,7 +162,7 @@ class OpenAIChatReader(BaseReader):
         if reason:
             self.end(index, word(reason))
         elif reason == "":
-            self._blank.add(index)
+            self._blank |= {index}
         if "error" in choice:
             error = embedded_error(choice)
             if error is not None:

@@ -161,7 +161,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         if response_id != self._response:
             self._usage = None
             self._ends.clear()
-            self._ended.clear()
+            self._ended = frozenset()
         self.response_id = self._response = response_id
 
     def _read_done(self, value: JsonObject, response: JsonObject, out: list[ProviderEvent]) -> None:

@@ -81,7 +81,7 @@ class SonioxReader(TranscriptReader):
         if finals or finished:
             self.heard(seconds(value.get("total_audio_proc_ms"), 0.001), out, all_of_it=finished)
         if finished and not self._ended:
-            self._ended.add(0)
+            self._ended |= {0}
             out.append(ResponseFinished("stop", "finished"))
         elif "tokens" not in value and not finished:
             self.unknown(value, out)
