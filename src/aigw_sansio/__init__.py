@@ -57,7 +57,7 @@ The ten duties of a driver
    and pull again, until a pull returns fewer bytes than asked for; then wait for ``Flush``.
 5. Report ``data_sent`` when the transport has taken the bytes: ``send`` returned, or the transport's buffer is empty.
    Do not pull again before that. One pull may be reported in parts, never more than was pulled.
-6. Read at most 64 KiB (``READ_SIZE``) at a time. After ``PauseReading`` one read that is already under way may still
+6. Read at most 128 KiB (``READ_SIZE``) at a time. After ``PauseReading`` one read that is already under way may still
    be delivered.
 7. Report each end once: ``receive_eof``, ``connection_lost`` or ``connect_failed``. Then report ``closed``, once and
    last.

@@ -17,7 +17,7 @@ from .effects import Answer, Effect, Message
 from .ids import AskId, ConnId
 
 #: The largest read that a driver may deliver, and the usual limit of a pull, in bytes.
-READ_SIZE: Final = 65536
+READ_SIZE: Final = 131072
 
 
 class Engine(Protocol):

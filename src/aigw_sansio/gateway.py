@@ -212,7 +212,7 @@ class Gateway(LocalInputs[NativeItem]):
         self._now = now
 
     def receive_data(self, conn: ConnId, data: bytes, now: float) -> None:
-        """Bytes of the peer, at most 64 KiB. Empty data has no effect; it is never an end.
+        """Bytes of the peer, at most 128 KiB. Empty data has no effect; it is never an end.
 
         Drain :meth:`effects` next. After ``PauseReading`` stop reading; one read that is already running may follow.
         """
@@ -364,7 +364,7 @@ class Gateway(LocalInputs[NativeItem]):
             services.effects = []
         return effects
 
-    def data_to_send(self, conn: ConnId, limit: int = 65536) -> bytes:
+    def data_to_send(self, conn: ConnId, limit: int = 131072) -> bytes:
         """Up to ``limit`` bytes for the peer; fewer only if there are no more. Call it after ``Flush``.
 
         Send them, and call :meth:`data_sent` when the transport has taken them. Empty bytes: wait for the next
@@ -377,7 +377,7 @@ class Gateway(LocalInputs[NativeItem]):
             raise LocalProtocolError(f"data_to_send({conn}): no such connection was ever issued")
         return b""
 
-    def messages_to_send(self, conn: ConnId, limit: int = 65536) -> list[Message]:
+    def messages_to_send(self, conn: ConnId, limit: int = 131072) -> list[Message]:
         """Messages for a client of :meth:`open_messages`, of at most ``limit`` bytes together, but at least one if
         there is one. Call it after ``Flush``.
 

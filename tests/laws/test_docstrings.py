@@ -62,7 +62,7 @@ def told(found: object, name: str) -> str:
 
 
 def test_help_tells_how_a_gateway_is_driven() -> None:
-    assert "at most 64 KiB" in (Gateway.receive_data.__doc__ or "")
+    assert "at most 128 KiB" in (Gateway.receive_data.__doc__ or "")
     assert list(inspect.signature(Gateway.receive_data).parameters) == ["self", "conn", "data", "now"]
     made = inspect.signature(Gateway).parameters
     assert list(made) == ["config", "seed", "wall_offset", "parts"]

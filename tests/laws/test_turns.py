@@ -1,6 +1,6 @@
 """No call works longer than a turn's budget, others are served meanwhile, and the cuts of reads do not show.
 
-Each case is a peer that makes much work of few bytes. Its bytes come in reads of 64 KiB, as a driver delivers them.
+Each case is a peer that makes much work of few bytes. Its bytes come in reads of 128 KiB, as a driver delivers them.
 While work is left a bystander asks for a pong in each turn, and its own stream brings a chunk: both come in that turn.
 """
 
@@ -22,12 +22,13 @@ from tests.reading.aws_messages import message
 from tests.rigs.compiled import COMPILED
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio.engine_api import READ_SIZE
 from aigw_sansio.gateway import Gateway
 from aigw_sansio.ids import ConnId
 
 #: More functions than this no call calls: 2,000 events, 75 for each.
 MOST_CALLS = 150_000
-READ = 65_536
+READ = READ_SIZE
 
 CONFIG = Config(
     gateways={"local/default": GatewaySettings(compression="messages")},

@@ -78,4 +78,4 @@ def test_inputs_of_the_host_are_beside_the_interface() -> None:
 
 
 def test_a_read_is_64_kib() -> None:
-    assert READ_SIZE == 65536
+    assert READ_SIZE == 131072

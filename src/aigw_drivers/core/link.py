@@ -3,13 +3,17 @@
 Data only.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import anyio
 
 from aigw_sansio import ConnId
 
 from .tls import TlsPipe
+
+#: The size of reads until one is full. The memory for a read is given back as far as it was not used, which costs more
+#: for larger ones.
+FIRST_READ_SIZE: Final = 65536
 
 
 class ByteSocket(Protocol):
@@ -46,6 +50,7 @@ class Link:
         "looks_up",
         "paused",
         "peer_ended",
+        "read_size",
         "read_wanted",
         "shut_down",
         "socket",
@@ -66,6 +71,8 @@ class Link:
         self.dial_scope: anyio.CancelScope | None = None
         #: Host and port, while the dial under way looks its name up.
         self.looks_up: tuple[str, int] | None = None
+        #: How much the next read may give.
+        self.read_size = FIRST_READ_SIZE
         #: Bytes that the socket did not take yet; ciphertext under TLS.
         self.unsent: bytes | memoryview = b""
         #: How many pulled bytes are to be confirmed when ``unsent`` is empty.

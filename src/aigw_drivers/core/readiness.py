@@ -127,6 +127,9 @@ class EpollReadiness:
         self._on_writable = on_writable
         self._epoll = select.epoll()
         self._links: dict[int, Link] = {}
+        self._watched: dict[int, int] = {}  # and for what
+        self._changed: dict[Link, None] = {}  # links that have changed their wants in this turn
+        self._serving = False
         self._at_turn_end: Callable[[], None] | None = None
         tasks.start_soon(self._watch)
 
@@ -158,24 +161,35 @@ class EpollReadiness:
 
     def forget(self, link: Link) -> None:
         link.wants_read = link.wants_write = False
-        self._register(link)
+        self._changed.pop(link, None)
+        self._watch_for(link)
 
     def at_turn_end(self, callback: Callable[[], None]) -> None:
         self._at_turn_end = callback
 
     def _register(self, link: Link) -> None:
+        """Watch for what ``link`` wants, at the latest at the end of the turn: a pause is often over before."""
+        if self._serving:
+            self._changed[link] = None
+        else:
+            self._watch_for(link)
+
+    def _watch_for(self, link: Link) -> None:
         if link.socket is None or self._epoll.closed:
             return
         number = link.socket.fileno()
         wanted = (select.EPOLLIN if link.wants_read else 0) | (select.EPOLLOUT if link.wants_write else 0)
-        if number in self._links:
-            if wanted:
-                self._epoll.modify(number, wanted)
-            else:  # a registered socket would report a hang-up again and again, wanted or not
-                del self._links[number]
-                self._epoll.unregister(number)
-        elif wanted:
-            self._links[number] = link
+        watched = self._watched.get(number, 0)
+        if wanted == watched:
+            return
+        if not wanted:  # a registered socket would report a hang-up again and again, wanted or not
+            del self._links[number], self._watched[number]
+            self._epoll.unregister(number)
+            return
+        self._links[number], self._watched[number] = link, wanted
+        if watched:
+            self._epoll.modify(number, wanted)
+        else:
             self._epoll.register(number, wanted)
 
     async def _watch(self) -> None:
@@ -194,6 +208,7 @@ class EpollReadiness:
     def _serve(self) -> None:
         """Serve one turn."""
         links = self._links
+        self._serving = True
         events = self._epoll.poll(0, _EVENTS_PER_TURN)
         if len(events) > 1:
             self._turn.begin([links[number] for number, mask in events if mask & ~select.EPOLLOUT])
@@ -209,6 +224,11 @@ class EpollReadiness:
         self._turn.end()
         if callback is not None:
             callback()
+        self._serving = False
+        if self._changed:
+            changed, self._changed = self._changed, {}
+            for link in changed:
+                self._watch_for(link)
 
 
 class TaskReadiness:

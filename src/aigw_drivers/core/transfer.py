@@ -211,13 +211,16 @@ class Transfer(ABC):
         sock = link.socket
         if sock is None:
             return
+        size = link.read_size
         try:
-            data = sock.recv(READ_SIZE if link.tls is None else TLS_READ_SIZE)
+            data = sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
             self._on_read(link, b"", exc)
             return
+        if len(data) == size:
+            link.read_size = READ_SIZE if link.tls is None else TLS_READ_SIZE
         self._on_read(link, data)
 
     def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:

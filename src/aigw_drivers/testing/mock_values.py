@@ -25,7 +25,7 @@ class Break(NamedTuple):
     reason: str = "connection reset by peer"
 
 
-#: A piece of a body: bytes are one chunk, and become one read of the gateway if they are no larger than 64 KiB.
+#: A piece of a body: bytes are one chunk, and become one read of the gateway if they are no larger than 128 KiB.
 Part: TypeAlias = bytes | Wait | Break
 
 

@@ -9,6 +9,7 @@ from aigw_drivers.conformance import ToyEngine
 from aigw_drivers.core.link import Link
 from aigw_drivers.core.transfer import Transfer
 from aigw_drivers.core.turn import PATIENCE_S, READ_COST_BYTES, TURN_BYTES
+from aigw_sansio import READ_SIZE
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.events import PartFailed
 from aigw_sansio.ids import ConnId
@@ -354,3 +355,19 @@ def test_a_bug_in_a_part_of_the_host_s_own_is_logged_whoever_listens(caplog: pyt
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("aigw.driver", "ERROR")
     assert record.message == "the host's reader of acme failed: ValueError at acme.py:7 read"
+
+
+def test_who_has_sent_much_at_once_is_read_in_larger_pieces() -> None:
+    sizes: list[int] = []
+
+    class Measured(NotedSocket):
+        def recv(self, bufsize: int, /) -> bytes:
+            sizes.append(bufsize)
+            return super().recv(bufsize)
+
+    rig = Rig(Gathering(), 2)
+    rig.all_links[1].socket = rig.sockets[1] = Measured()
+    for data in (b"little", b"x" * 65536, b"little"):
+        rig.read(2, data)
+        rig.end()
+    assert sizes == [65536, 65536, READ_SIZE]

@@ -4,7 +4,7 @@ Decides: which of a sender's bytes are forwarded, and in which frames. Must not 
 mean, whether text is UTF-8 (the receiver checks that, and its 1007 comes back). Headers and limits are checked;
 payloads are not changed. Control frames belong to one hop and are not forwarded.
 
-Frames up to 64 KiB are forwarded whole. A longer one is forwarded in fragments of :data:`FRAGMENT_BYTES`, so our own
+Frames up to 128 KiB are forwarded whole. A longer one is forwarded in fragments of :data:`FRAGMENT_BYTES`, so our own
 control frames can be sent between them. That is a multiple of four, so the masking key stays aligned. The cuts depend
 on the frame alone, never on the reads.
 """
@@ -22,9 +22,9 @@ from .frames import FIN, MASKED, Opcode, Role, encode_header, parse_header
 from .masking import apply_mask
 
 #: The longest frame that is forwarded whole, in bytes of payload.
-WHOLE_BYTES: Final = 65536
+WHOLE_BYTES: Final = 131072
 #: Longer frames are forwarded in fragments of this many bytes of payload.
-FRAGMENT_BYTES: Final = 65532
+FRAGMENT_BYTES: Final = 131068
 
 #: The first byte of a header, the second, and the next two: the length, if it does not fit into the second.
 _first_bytes: Final = Struct(">BBH").unpack_from

@@ -161,7 +161,7 @@ def test_many_frames_of_one_read_are_one_run(role: Role) -> None:
 
 
 @ROLES
-@pytest.mark.parametrize("size", [0, 125, 126, 300, 65536, 65537])
+@pytest.mark.parametrize("size", [0, 125, 126, 300, 65535, 65536, WHOLE_BYTES, WHOLE_BYTES + 1])
 def test_a_header_may_be_cut_anywhere(role: Role, size: int) -> None:
     stream = frame(role, 0x81, b"z" * size)
     whole = forwarded(make(role, 1 << 17).receive_data(stream))
