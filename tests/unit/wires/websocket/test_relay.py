@@ -232,7 +232,7 @@ def test_control_frames_are_taken_out(role: Role) -> None:
 @ROLES
 @pytest.mark.parametrize("reads", [1000, 65536, 1 << 20])
 def test_a_long_frame_passes_in_fragments(role: Role, reads: int) -> None:
-    payload = bytes(range(256)) * 600 + b"xyz"
+    payload = bytes(range(256)) * 1100 + b"xyz"
     stream = frame(role, 0x82, b"first") + frame(role, 0x81, payload) + frame(role, 0x82, b"last")
     relay = make(role, 1 << 20)
     events = receive(relay, [stream[at : at + reads] for at in range(0, len(stream), reads)])
