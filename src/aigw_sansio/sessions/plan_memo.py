@@ -20,7 +20,8 @@ from ..providers.named_model import named_model
 from ..quotas.costs import price_of
 from ..secret import SecretSet
 
-#: So many plans are kept, each of a step whose endpoint and headers have so many characters.
+#: So many plans are kept, of steps whose endpoints and headers have so many characters together. So a session holds
+#: some KiB for them at most, which is not worth being counted.
 _MOST: Final = 4
 _LONGEST: Final = 2048
 
@@ -39,12 +40,13 @@ class _Known:
 class PlanMemo:
     """The plans that one session may use again."""
 
-    __slots__ = ("_client", "_known", "_own_tokens")
+    __slots__ = ("_client", "_known", "_own_tokens", "_size")
 
     def __init__(self) -> None:
         self._client: object = None
         self._own_tokens: SecretSet | None = None
         self._known: dict[tuple[str, str], _Known] = {}
+        self._size = 0  # characters of what was kept since the last time that nothing was
 
     def find(self, client: object, own_tokens: SecretSet, step: Step) -> PlannedStep | None:
         """The plan of ``step``, if one like it was kept for ``client``: the same object, with the settings that it has
@@ -84,8 +86,10 @@ class PlanMemo:
         if client is not self._client or own_tokens is not self._own_tokens:
             self.close()
             self._client, self._own_tokens = client, own_tokens
-        if len(self._known) >= _MOST:
+        self._size += size
+        if len(self._known) >= _MOST or self._size > _LONGEST:
             self._known.clear()  # a client that asks for more in turn gains nothing from the oldest either
+            self._size = size
         bare = msgspec.structs.replace(step, query=None, body=None)
         planned = planned._replace(call=without_body(call), price=price)
         self._known[step.provider, step.endpoint] = _Known(bare, planned, prices)
@@ -94,3 +98,4 @@ class PlanMemo:
         """Forget all."""
         self._client = self._own_tokens = None
         self._known.clear()
+        self._size = 0

@@ -129,3 +129,18 @@ def test_few_plans_are_kept_without_what_was_sent() -> None:
         made(rig, info, one, memo)
     assert [is_known(rig, info, one, memo) for one in asked] == [False] * 8 + [True]
     assert sum(is_known(rig, info, one, memo) for one in asked) <= 4
+
+
+def test_long_steps_are_fewer() -> None:
+    rig, memo = Rig(), PlanMemo()
+    info = client(services=rig.services)
+    asked = [
+        step(headers=[("authorization", f"Bearer {number}" + "x" * 800)], endpoint=f"e{number}") for number in range(3)
+    ]
+    for one in asked:
+        made(rig, info, one, memo)
+    assert [is_known(rig, info, one, memo) for one in asked] == [False, False, True]
+    other = msgspec.structs.replace(asked[2], headers=[("authorization", "y" * 900)])
+    made(rig, info, other, memo)  # in the place of the one before
+    assert is_known(rig, info, other, memo)
+    assert not is_known(rig, info, asked[2], memo)
