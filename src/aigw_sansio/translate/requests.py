@@ -45,8 +45,8 @@ def translate_request(
     """The client's ``body``, which is in the format ``source``, as a request to a provider that speaks ``target``.
 
     ``body`` is a JSON value, or JSON itself as ``bytes``, which costs less than to read it first. A value is not
-    changed; the result shares parts of it. ``model`` and ``stream`` replace what
-    the client said. Next, send ``request``, and give ``settings`` to whoever translates the response. Raises
+    changed; the result shares parts of it. ``model`` and ``stream`` replace what the client said. Next, send
+    ``request``, and give ``settings`` to whoever translates the response. Raises
     :class:`~aigw_sansio.errors.LocalProtocolError` if one of the formats is unknown.
     """
     write = find_format(target).write

@@ -77,6 +77,22 @@ def test_json_is_read_as_its_value_is(source: str, more: dict[str, object]) -> N
     assert read_request(text, source) == read_request(body, source)
 
 
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("openai-chat", b'{"messages":[{"role":"user","content":"a","content":"b"}]}'),
+        ("openai-chat", b'{"messages":[{"role":"user","role":"assistant","content":"a"}]}'),
+        ("openai-chat", b'{"messages":[{"role":"assistant","content":"a","role":"user"}]}'),
+        ("openai-chat", b'{"messages":[{"role":"user","content":"a"}],"messages":[{"role":"user","content":"b"}]}'),
+        ("openai-responses", b'{"input":[{"type":"message","role":"user","role":"assistant","content":"a"}]}'),
+        ("anthropic-messages", b'{"messages":[{"role":"user","content":[{"type":"image","type":"text","text":"a"}]}]}'),
+        ("anthropic-messages", b'{"messages":[{"role":"user","content":[{"type":"text","text":"a","type":"image"}]}]}'),
+    ],
+)
+def test_of_a_member_that_stands_twice_the_last_one_counts(source: str, text: bytes) -> None:
+    assert read_request(text, source) == read_request(msgspec.json.decode(text), source)
+
+
 @pytest.mark.parametrize("source", CLIENT_FORMATS)
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 5000, b'{"messages":[]', b"[]", b'"x"', b"1"])
 def test_what_is_no_json_object_is_refused(source: str, text: bytes) -> None:
