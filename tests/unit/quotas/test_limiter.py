@@ -384,6 +384,21 @@ def test_with_counters_and_charges_one_question_does() -> None:
     assert [one.amount for one in rig.asked()[0]] == [100]  # what is owed is told; who runs is told anew anyhow
 
 
+def test_who_ends_while_the_host_is_told_of_charges_is_told_next() -> None:
+    rig = running(rules=(TOKENS,))
+    first, second = rig.quota(), rig.quota()
+    for quota in (first, second):
+        rig.take(quota)
+        rig.services.answer(last_ask(rig), Counted(), rig.now)
+    rig.effects()
+    first.finish(spent_of(USAGE, None), rig.now)
+    charged = last_ask(rig)
+    second.finish(NOTHING, rig.now)
+    assert places(rig) == [(1, None)]
+    rig.services.answer(charged, Counted(), rig.now)
+    assert places(rig) == [(0, None)]
+
+
 def test_no_place_is_a_denial_and_takes_none() -> None:
     rig = running(rules=(RATE,))
     quota = rig.quota()
