@@ -1,6 +1,7 @@
 """The names of conversations in the host's store.
 
-Decides: who can go on from a response: the same client of the same gateway. Must not know: what is stored.
+Decides: who can go on from a response: the same client of the same gateway, by all that is known of it. Must not
+know: what is stored.
 """
 
 from hashlib import blake2b
@@ -9,14 +10,19 @@ from typing import Final
 from .planner import ClientInfo
 
 #: Changes with what is stored, so that what an older version stored is not found.
-_VERSION: Final = "aigw conversation 1"
+_VERSION: Final = b"aigw conversation 2"
 
 
 def conversation_key(client: ClientInfo, id: str) -> str:
-    """The name of the response ``id`` of ``client``, in 48 hexadecimal digits. It tells no token. Clients of a gateway
-    without authentication are not told apart: they know of a response by its id, which nobody can guess."""
-    owner = client.principal or ""
+    """The name of the response ``id`` of ``client``, in 48 hexadecimal digits. It tells no token. Who has a user and a
+    token is told apart by both: users may share a token. Clients of a gateway without authentication that the host
+    names no user for are not told apart: they know of a response by its id, which nobody can guess."""
+    token: str | None = None
     if client.settings.authentication and client.token is not None:  # safety: else a client could make one up
-        owner = client.token.reveal()
-    text = "\0".join((_VERSION, client.name, owner, id))
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=24).hexdigest()
+        token = client.token.reveal()
+    digest = blake2b(_VERSION, digest_size=24)
+    for value in (client.account, client.gateway, client.principal, token, id):
+        # Safety: no value can look like the end of one and another one behind it, or like none.
+        data = b"" if value is None else value.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:%b," % (-1 if value is None else len(data), data))
+    return digest.hexdigest()

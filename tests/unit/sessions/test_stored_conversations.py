@@ -27,7 +27,15 @@ def test_names_differ_by_response_gateway_and_owner() -> None:
         conversation_key(one._replace(token=None), "r1"),
         conversation_key(one._replace(token=None, principal="bob"), "r1"),
     }
-    assert len(keys) == 6
+    keys |= {
+        conversation_key(one._replace(principal="bob"), "r1"),  # they share a token
+        conversation_key(one._replace(token=None, principal="t1"), "r1"),
+        conversation_key(one._replace(token=None, principal=None), "r1"),
+        conversation_key(one._replace(token=None, principal=""), "r1"),
+        conversation_key(one._replace(principal=None), "r1"),
+        conversation_key(one._replace(principal=""), "r1"),
+    }
+    assert len(keys) == 12
     assert {len(key) for key in keys} == {48}
     assert conversation_key(one, "r1") == conversation_key(msgspec_copy(one), "r1")
 
@@ -40,4 +48,7 @@ def test_a_token_that_nobody_has_looked_at_tells_nothing() -> None:
     one = client(authentication=False)
     assert conversation_key(one._replace(token=Secret("t1")), "r") == conversation_key(one, "r")
     assert conversation_key(one, "r\0") != conversation_key(one, "r")
+    assert conversation_key(one._replace(principal="x"), "y\0r") != conversation_key(
+        one._replace(principal="x\0y"), "r"
+    )
     assert msgspec.json.encode(conversation_key(one, "\ud800"))
