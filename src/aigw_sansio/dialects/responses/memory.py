@@ -33,7 +33,8 @@ class Conversation(NamedTuple):
     def size(self) -> int:
         """Bytes of memory."""
         texts = sum(map(len, self.items)) + _PIECE * len(self.items)
-        return _ENTRY + texts + sum(_CALL + len(call) for call in self.calls)
+        base = 0 if self.base is None else bytes_of(self.base)
+        return _ENTRY + texts + base + sum(_CALL + bytes_of(call) for call in self.calls)
 
     def with_items(self, items: bytes, calls: Iterable[str] = ()) -> "Conversation":
         """The conversation with more ``items``, of which ``calls`` are tool calls."""
@@ -53,7 +54,7 @@ class Remembered(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes of memory."""
-        return self.conversation.size + len(self.id)
+        return self.conversation.size + bytes_of(self.id) + len(memoryview(self.model))
 
 
 class Memory:
@@ -103,3 +104,8 @@ class Memory:
         found = self._lanes.pop(lane, None)
         if found is not None:
             self.held -= found.size
+
+
+def bytes_of(text: str) -> int:
+    """At most so many bytes of memory, beside those of any text."""
+    return len(text) if text.isascii() else 4 * len(text)

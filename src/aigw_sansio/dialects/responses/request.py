@@ -32,6 +32,8 @@ _OF_THE_CONNECTION: Final = frozenset(
 
 #: A create has some forty members. Each takes far more memory than its text, and is kept until its turn has come.
 _MOST_MEMBERS: Final = 200
+#: The name of a model, as JSON: each conversation keeps one.
+_MOST_MODEL_BYTES: Final = 1024
 
 
 class Refusal(NamedTuple):
@@ -145,6 +147,8 @@ def _refuse(body: Members, parent: object) -> Refusal | None:
     model = body.get("model")
     if model is not None and type(parse(model)) is not str:
         return _invalid("model", "It must be a string.")
+    if model is not None and len(memoryview(model)) > _MOST_MODEL_BYTES:
+        return _invalid("model", f"It has more than {_MOST_MODEL_BYTES} bytes.")
     return None
 
 

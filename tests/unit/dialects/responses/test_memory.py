@@ -79,3 +79,15 @@ def test_many_small_texts_become_one() -> None:
         conversation = conversation.with_items(b"%d" % number)
         assert len(conversation.items) <= 64
     assert b",".join(conversation.items).split(b",") == [b"%d" % number for number in range(1000)]
+
+
+def test_all_that_is_kept_counts_by_its_bytes() -> None:
+    wide, many = "\N{OLD ITALIC LETTER A}", 10_000
+    plain = Remembered("r", Conversation(), MODEL)
+    for one in (
+        plain._replace(id=wide * many),
+        plain._replace(model=msgspec.Raw(msgspec.json.encode(wide * many))),
+        plain._replace(conversation=Conversation((), frozenset((wide * many,)))),
+        plain._replace(conversation=Conversation(base=wide * many)),
+    ):
+        assert 4 * many <= one.size - plain.size + 4 <= 4 * many + 200

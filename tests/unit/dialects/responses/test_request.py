@@ -72,6 +72,7 @@ def test_lanes(lane: str) -> None:
 
 @pytest.mark.parametrize(("param", "members"), [
     ("background", {"background": True}), ("background", {"background": "yes"}), ("generate", {"generate": 0}),
+    ("model", {"model": "m" * 1023}),
     ("previous_response_id", {"previous_response_id": 7}), ("input", {"input": 7}), ("input", {"input": {}}), ("input", {"input": True}),
     ("conversation", {"conversation": "c", "previous_response_id": "r"}), ("model", {"model": ["m"]}),
 ])  # fmt: skip
