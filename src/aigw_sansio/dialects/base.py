@@ -111,7 +111,7 @@ class LanedDialect(Dialect[bytes]):
 
     @abstractmethod
     def is_silent(self, event_id: str) -> bool:
-        """Whether nothing was told of a running exchange since this was last asked."""
+        """Whether nothing was told of a running exchange since this was last asked; not if it never was."""
 
     @abstractmethod
     def life_sign(self, event_id: str) -> list[bytes]:

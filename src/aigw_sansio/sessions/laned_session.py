@@ -155,7 +155,9 @@ class LanedSession(Session[bytes]):
             self._reply(event_id, command.messages, now)
         else:
             self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
-            self._watch_silence(now)
+            if self._sign_timer.deadline is None:
+                self._watch_silence(now)
+                self._laned.is_silent(event_id)  # of those that begin later, the timer's first look tells nothing
 
     def _recall(self, turn: Turn, id: str, now: float) -> None:
         """Ask the host for the response ``id``."""

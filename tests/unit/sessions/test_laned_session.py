@@ -306,6 +306,20 @@ def test_a_silent_response_is_told_to_go_on() -> None:
     assert not one.messages(), "nothing runs"
 
 
+def test_a_response_that_has_just_begun_is_not_silent() -> None:
+    one = client(timeouts=Timeouts(life_sign_s=25.0))
+    ask(one, "a")
+    dialled(one)
+    one.pass_time(24.9)
+    ask(one, "b")
+    (conn,) = dialled(one)
+    one.pass_time(0.2)
+    assert told(one) == [("created", "a"), ("in_progress", "a")]
+    answer(one, conn, status=b"401 No")
+    (error,) = one.messages()
+    assert (error["type"], error["status"], error["stream_id"]) == ("error", 401, "b")
+
+
 def test_the_beginning_that_waits_for_content_is_shown_to_who_has_waited() -> None:
     one = client(timeouts=Timeouts(life_sign_s=20.0))
     ask(one)

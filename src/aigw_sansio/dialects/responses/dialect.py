@@ -23,7 +23,7 @@ from ..commands import Command, Create, Recall, Reply, Step, ToStore, Turn, Unus
 from .encoder import ResponsesEncoder
 from .failures import error_message, fault_message
 from .items import Items, calls_of, input_items, output_items, unknown_call
-from .memory import Conversation, Memory, Remembered
+from .memory import Conversation, Memory, Remembered, bytes_of
 from .request import (
     NO_MODEL,
     Ask,
@@ -82,7 +82,7 @@ class _Running:
         self.stored = stored  # at its provider
         self.wanted = wanted  # in the host's store
         self.encoder: ResponsesEncoder | None = None
-        self.made = 0  # messages when it was last asked
+        self.made = -1  # messages when it was last asked: it was not
 
     @property
     def stream_id(self) -> str | None:
@@ -210,7 +210,9 @@ class ResponsesDialect(LanedDialect):
         running = self._running.get(event_id)
         if running is None:
             return 0
-        return running.conversation.size + sum(len(memoryview(value)) for value in running.repeated.values())
+        repeated = sum(len(memoryview(value)) for value in running.repeated.values())
+        parent = 0 if running.parent is None else 2 * bytes_of(running.parent)  # and in what its client is told
+        return running.conversation.size + repeated + parent
 
     def ended(self, event_id: str) -> ToStore | None:
         running = self._running.pop(event_id, None)

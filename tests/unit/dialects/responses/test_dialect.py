@@ -322,6 +322,7 @@ def test_it_counts_what_it_holds() -> None:
     assert one.dialect.carried(turn.event_id) > 1000
     assert not one.dialect.is_silent(turn.event_id), "its exchange has not begun"
     one.dialect.encoder(turn.event_id, LOG_ID, mode="raw", listener=None)
+    assert not one.dialect.is_silent(turn.event_id), "it was not asked before"
     assert one.dialect.is_silent(turn.event_id)
     assert one.dialect.life_sign(turn.event_id)
     assert not one.dialect.is_silent(turn.event_id)
