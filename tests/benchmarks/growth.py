@@ -106,7 +106,7 @@ def handed_out(action: Callable[[], object]) -> int:
 async def over_sockets(gateway: Child, rounds: int) -> None:
     """Print CPU and memory of one gateway."""
     client = await Client.connect(gateway.port)
-    await stream_all(client, 500, chunks=20, interval_s=0.02)
+    await stream_all(client, 50, chunks=20)
     idle: list[Client] = []
     for number in SOCKETS:
         before = gateway.rss_bytes()
@@ -115,7 +115,7 @@ async def over_sockets(gateway: Child, rounds: int) -> None:
         await asyncio.sleep(0.5)
         grown = (gateway.rss_bytes() - before) / 1024 / opened if opened else 0.0
         chunks = [await cpu(gateway, client, 20, chunks=100, interval_s=0.02) for _ in range(rounds)]
-        requests = [await cpu(gateway, client, 200, chunks=1) for _ in range(rounds)]
+        requests = [await cpu(gateway, client, 50, chunks=1, batch=1) for _ in range(rounds)]
         line = f"    {number:6} sockets: chunk {median(chunks):6.1f} us, request {median(requests):6.1f} us"
         print(line + (f", {grown:5.1f} KiB for each" if opened else ""), flush=True)
     for one in idle:
