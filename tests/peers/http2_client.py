@@ -13,9 +13,15 @@ import h2.errors
 import h2.events
 import h2.exceptions
 import h2.settings
+from tests.peers.http2_frames import frame
 from tests.peers.peer import Headers, Seen
 from tests.peers.websocket_client import WsClient, accepted_extensions
 from wsproto.connection import Connection, ConnectionType
+
+#: A PING frame, of which a flood is made.
+PING = frame(6, 0, 0, bytes(8))
+#: So many PINGs of a client that does not read may be too many for the gateway.
+PATIENCE = 3000
 
 
 class StreamClient(WsClient):
@@ -131,7 +137,12 @@ class Http2ClientPeer:
         self.clients: dict[int, StreamClient] = {}
         self.extended = False  #: the server's SETTINGS allow extended CONNECT
         self.goaway = False
+        self.flooded = False  #: it has said so much without reading that the gateway may end the connection
+        self._pings = 0  #: of its floods
+        self._answers = 0  #: to them
+        self._proven = 0  #: how many were answered when the gateway last asked whether it reads
         self._tail = b""
+        self._out = b""
 
     def add(self, client: StreamClient, fields: Headers, *, end: bool) -> None:
         """Open a stream for ``client``."""
@@ -140,8 +151,15 @@ class Http2ClientPeer:
         self.h2.send_headers(client.stream, fields, end_stream=end)
 
     def take(self) -> bytes:
-        data: bytes = self.h2.data_to_send()
+        data: bytes = self._out + self.h2.data_to_send()
+        self._out = b""
         return data
+
+    def flood(self, pings: int) -> bytes:
+        """Frames that only ask for work."""
+        self._pings += pings
+        self.flooded = self.flooded or self._pings - self._proven > PATIENCE
+        return PING * pings
 
     def pump(self, client: StreamClient) -> None:
         """Send what ``client`` has queued, as far as the windows allow."""
@@ -189,8 +207,15 @@ class Http2ClientPeer:
                 self.extended = self.extended or (setting is not None and setting.new_value == 1)
             elif isinstance(event, h2.events.ConnectionTerminated):
                 self.goaway = True
-                assert not event.error_code, f"GOAWAY with {event.error_code}"
+                calm = self.flooded and event.error_code == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+                assert calm or not event.error_code, f"GOAWAY with {event.error_code}"
                 self.h2.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN  # open streams go on
+                if calm:
+                    seen += self.gone()
+            elif isinstance(event, h2.events.PingAckReceived):
+                self._answers += 1
+            elif isinstance(event, h2.events.PingReceived):
+                self._proven = self._answers
             elif isinstance(event, h2.events.WindowUpdated):
                 for client in self.clients.values():
                     if event.stream_id in (0, client.stream):
@@ -209,6 +234,7 @@ class Http2ClientPeer:
         window = 0 if manager is None else min(manager.current_window_size, 0)
         if manager is not None:
             manager.current_window_size -= window
+        self._out += self.h2.data_to_send()  # h2 drops it if the frame is GOAWAY
         events: list[h2.events.Event] = self.h2.receive_data(frame)
         if manager is not None:
             manager.current_window_size += window

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
 
-from tests.peers.http2_client import Http2ClientPeer, StreamClient
+from tests.peers.http2_client import PING, Http2ClientPeer, StreamClient
 from tests.peers.http_providers import Http2Provider
 from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
@@ -26,8 +26,8 @@ from aigw_sansio.wires.http2.client import Http2Client
 from aigw_sansio.wires.http2.server import Http2Server
 
 STREAMS = 3
-#: PING frames, fewer than what makes the gateway ask whether its peer reads.
-PINGS = (b"\x00\x00\x08\x06\x00\x00\x00\x00\x00" + bytes(8)) * 1000
+#: PING frames of a flood, fewer than what makes the gateway ask whether its peer reads.
+PINGS = 1000
 
 
 def _event_id(text: str) -> str | None:
@@ -178,7 +178,7 @@ class Http2World(World):
         found = self._crowd(who)
         if found is None or not found[0].live:
             return None
-        found[0].inbound += PINGS
+        found[0].inbound += found[1].sockets.connection.flood(PINGS)
         return f"{found[0]} {self._while_others_are_served(found[0], much)}"
 
     def _provider_frames(self, who: int, much: int) -> str | None:
@@ -186,7 +186,7 @@ class Http2World(World):
         pipe = self._pick(who, lambda p: isinstance(p.provider, Http2Provider) and p.live and p.end is None)
         if pipe is None:
             return None
-        pipe.inbound += PINGS
+        pipe.inbound += PING * PINGS
         return f"{pipe} {self._while_others_are_served(pipe, much)}"
 
     def may_ask(self, pipe: Pipe) -> bool:
