@@ -17,7 +17,7 @@ import msgspec
 from .checks import Check, Named
 from .ids import MOST_PRICE, CustomCost
 from .origin import check_no_proxy, read_proxy
-from .quota_rules import QuotaRule
+from .quota_rules import QuotaRule, unlike_their_count
 from .secret import Secret
 
 Backoff = Literal["constant", "linear", "exponential"]
@@ -209,6 +209,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named
         check.ranges({"concurrency": (1, 1 << 40), "unreported_tokens": (0, 1 << 40)})
         if check.good("rate_limit") and self.rate_limit is not None and self.rate_limit.measure != "count":
             check.error(("rate_limit",), "does not count requests; allowed is the measure 'count'")
+        if check.good("rules"):
+            first = [self.rate_limit] if check.good("rate_limit") and self.rate_limit is not None else []
+            for index in unlike_their_count((*first, *self.rules)):
+                why = "is the id of a rule of another measure, window or technique; allowed is one of its own"
+                check.error(("rules", index - len(first), "id"), why)
         if self.authentication is False and self.tokens:
             check.error(("tokens",), "has no use without authentication; allowed is authentication = true, or none")
         check.done()

@@ -4,6 +4,7 @@ host to count.
 Decides: the names, defaults and ranges of rules (client protocol, section 7). Must not know: who counts.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from math import inf
 from typing import Final, Literal, TypeAlias
@@ -46,7 +47,8 @@ class QuotaRule(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
 
     Without selectors it is for all of the gateway together. ``token`` can only be partitioned: by the client's token
     for the gateway, or by its principal. ``metadata``: by the names in ``cf-aig-metadata``. ``id`` names the count;
-    rules with the same one share it. ``None``: a name made of all but the limit.
+    rules of a gateway with the same one share it, so they differ in the limit and in their selectors only; a request
+    that they are all for counts once, and the smallest limit holds. ``None``: a name made of all but the limit.
     """
 
     limit: float
@@ -72,6 +74,18 @@ class QuotaRule(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
         if self.id is None:
             same = msgspec.json.encode(msgspec.structs.replace(self, limit=0, id="-"))
             msgspec.structs.force_setattr(self, "id", blake2b(same, digest_size=6).hexdigest())
+
+
+def unlike_their_count(rules: Sequence[QuotaRule]) -> list[int]:
+    """The places of the ``rules`` that cannot share a count with the first that has their ``id``: one count is of one
+    measure, window and technique. Those that are not enabled count nothing."""
+    first: dict[str | None, tuple[Measure, float, Technique]] = {}
+    kinds = ((rule.id, (rule.measure, rule.window_s, rule.technique)) for rule in rules)
+    return [
+        index
+        for index, (name, kind) in enumerate(kinds)
+        if rules[index].enabled and first.setdefault(name, kind) != kind
+    ]
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -125,8 +139,9 @@ class Count(msgspec.Struct, frozen=True):
     Asked if ``ask`` of the gateway's settings names ``count``, when a request is about to go to a provider (a cache has
     no answer to it), and again when its tokens or its cost are known: then no counter has a limit. With a limit of what
     runs at once (``concurrency``) it is also asked when something has ended, and now and then while something runs:
-    then there may be no counters. The counters are of one gateway, so that a store may keep them together. All that
-    share them must ask the same host. One that answers without looking at ``places`` limits each process by itself.
+    then there may be no counters. The counters are of one gateway, so that a store may keep them together, and no two
+    have one name. All that share them must ask the same host. One that answers without looking at ``places`` limits
+    each process by itself.
     """
 
     counters: tuple[Counter, ...]

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from aigw_sansio.config import GatewaySettings
 from aigw_sansio.errors import ConfigError
 from aigw_sansio.quota_rules import Counter, QuotaRule, Selector
 
@@ -55,3 +56,23 @@ def test_rules_that_differ_in_more_than_their_limit_have_counts_of_their_own() -
     assert len(ids) == 6
     assert msgspec.structs.replace(rule, limit=9).id == rule.id
     assert QuotaRule(limit=5, window_s=60, id="mine").id == "mine"
+
+
+@pytest.mark.parametrize("other", [{"window_s": 61}, {"measure": "tokens"}, {"technique": "sliding"}])
+def test_rules_share_a_count_only_if_they_count_alike(other: dict[str, Any]) -> None:
+    rule = QuotaRule(limit=5, window_s=60, id="r")
+    unlike: dict[str, Any] = {"limit": 5, "window_s": 60, "id": "r", **other}
+    GatewaySettings(
+        rate_limit=rule,
+        rules=(
+            QuotaRule(limit=6, window_s=60, id="r", model=EACH),
+            QuotaRule(**{**unlike, "id": "s"}),
+            QuotaRule(**{**unlike, "enabled": False}),
+        ),
+    )
+    both: list[tuple[dict[str, Any], int]] = [({"rate_limit": rule, "rules": ()}, 0), ({"rules": (rule,)}, 1)]
+    for values, index in both:
+        with pytest.raises(ConfigError) as caught:
+            GatewaySettings(**{**values, "rules": (*values["rules"], QuotaRule(**unlike))})
+        why = "is the id of a rule of another measure, window or technique; allowed is one of its own"
+        assert str(caught.value) == f"gateway.rules[{index}].id {why}"

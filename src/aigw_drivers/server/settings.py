@@ -431,5 +431,7 @@ def _in_file(place: Place, *, whole: bool) -> Place:
     if "more_keys" in place:  # the file has them behind the first, in one array
         at = place.index("more_keys")
         place = (*place[:at], "api_key", *(int(part) + 1 for part in place[at + 1 :]))
+    if place[0] == "rules":
+        place = ("spend_limits", *place)
     renamed = tuple(_RENAMED.get(str(part), part) if n in (0, 2) else part for n, part in enumerate(place))
     return (*(_MOVED.get(str(place[0]), renamed[:1]) if whole else renamed[:1]), *renamed[1:])

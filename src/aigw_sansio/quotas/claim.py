@@ -179,29 +179,36 @@ def step_quota(
     model: str | None,
     price: CustomCost | None = None,
 ) -> StepQuota:
-    """What a request to ``provider`` for ``model`` needs, of which the response has this ``price``."""
-    counters: list[Counter] = []
-    charges: list[Charge] = []
+    """What a request to ``provider`` for ``model`` needs, of which the response has this ``price``. Rules that share a
+    count make one counter, with the smallest limit."""
+    counters: dict[tuple[str, str], Counter] = {}
+    charges: dict[tuple[str, str], Charge] = {}
+    smallest: dict[tuple[str, str], int] = {}
     rules = settings.rules if settings.rate_limit is None else (settings.rate_limit, *settings.rules)
     for rule in rules:
         value = _value(rule, client, provider, model or "") if rule.enabled else None
         if value is None:
             continue
         counts = rule.measure == "count"
+        limit = min(round(rule.limit * DOLLAR), MOST_COUNTED) if rule.measure == "cost" else int(rule.limit)
         assert rule.id is not None
+        name = rule.id, value
+        if name in smallest and smallest[name] <= limit:
+            continue
+        smallest[name] = limit
         counter = Counter(
             gateway=client.gateway,
             rule=rule.id,
             value=value,
             amount=1 if counts else 0,
-            limit=min(round(rule.limit * DOLLAR), MOST_COUNTED) if rule.measure == "cost" else int(rule.limit),
+            limit=limit,
             interval_s=rule.window_s,
             sliding=rule.technique == "sliding",
         )
-        counters.append(counter)
+        counters[name] = counter
         if not counts:
-            charges.append(Charge(rule.measure, counter))
-    return StepQuota(claim=claim, counters=tuple(counters), charges=tuple(charges), price=price)
+            charges[name] = Charge(rule.measure, counter)
+    return StepQuota(claim=claim, counters=tuple(counters.values()), charges=tuple(charges.values()), price=price)
 
 
 _SEPARATOR: Final = "\0"

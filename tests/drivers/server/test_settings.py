@@ -312,6 +312,7 @@ BAD = [
     (GATEWAY + "spend_limits = 5", 'gateways."a/b".spend_limits is an integer; allowed is a table, [gateways."a/b".spend_limits]'),
     (GATEWAY + "spend_limits = { rules = 5 }", 'gateways."a/b".spend_limits.rules is an integer; allowed is an array of tables, [[gateways."a/b".spend_limits.rules]]'),
     (GATEWAY + "spend_limits = { rule = [] }", 'gateways."a/b".spend_limits.rule is not known (did you mean rules?); allowed are enabled, rules'),
+    (GATEWAY + "spend_limits.rules = [{ id = 'r', limit = 1, window = 9 }, { id = 'r', limit = 1, window = 8 }]", RULES + "[1].id is the id of a rule of another measure, window or technique; allowed is one of its own"),
     (GATEWAY + "spend_limits.rules = [5]", RULES + "[0] is an integer; allowed is a table"),
     (GATEWAY + "spend_limits.rules = [{ window = 1 }]", RULES + "[0].limit is missing; allowed is a number"),
     (GATEWAY + "spend_limits.rules = [{ limit = 1, window = 0 }]", RULES + "[0].window is 0.0; allowed is 1 to 34560000.0"),

@@ -52,6 +52,21 @@ def test_each_value_has_a_count_of_its_own_also_a_missing_one() -> None:
     assert len(models | {quota(two, provider="groq").counters[0].value}) == 4
 
 
+@pytest.mark.parametrize("measure", ["count", "tokens"])
+@pytest.mark.parametrize("limits", [(9, 5), (5, 9), (5, 5)])
+def test_rules_that_share_a_count_count_once_and_the_smallest_limit_holds(
+    measure: str, limits: tuple[int, int]
+) -> None:
+    found = quota(*(rule(measure=measure, limit=limit) for limit in limits))
+    assert [(one.rule, one.limit) for one in found.counters] == [("r", 5)]
+    assert len(found.charges) == (measure == "tokens")
+    by_user = [
+        rule(measure=measure, limit=limit, metadata={name: EACH}) for limit, name in zip(limits, "uv", strict=True)
+    ]
+    assert len(quota(*by_user, u="x", v="y").counters) == 2
+    assert [one.limit for one in quota(*by_user, u="x", v="x").counters] == [5]
+
+
 def test_no_name_of_a_count_says_whose_it_is() -> None:
     found = quota(rule(token=EACH, metadata={"mail": EACH}), mail="somebody@canary.test")
     assert re.fullmatch(r"[0-9a-f]{24}", found.counters[0].value)
