@@ -3,8 +3,9 @@
 Decides: that several counters are judged together, and what becomes of a value for which there is no room. Must not
 know: rules, and who asks.
 
-There are at most ``MOST`` counters. If none of them has run out, the values of a rule that come then share one counter:
-so a client that makes up values gets no more than one of them has, and takes nothing from those that have theirs.
+There are at most ``MOST`` counters of a gateway. If none of them has run out, the values of a rule that come then share
+one counter: so a client that makes up values gets no more than one of them has, and takes nothing from those that have
+theirs, nor from other gateways.
 """
 
 from collections.abc import Sequence
@@ -13,38 +14,46 @@ from typing import Final
 from ..quota_rules import Counted, Counter
 from .window import Window
 
-#: Counters that are kept.
+#: Counters that are kept of one gateway.
 MOST: Final = 10_000
 
 
-class Counters:
-    """Counters, by what they count."""
+_Name = tuple[str, str]  # the rule, and the value
 
-    __slots__ = ("_most", "_sweep_at", "_windows")
+
+class Counters:
+    """Counters, by what they count. There are as many gateways as settings name."""
+
+    __slots__ = ("_by_gateway", "_most", "_sweep_at")
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._windows: dict[tuple[str, str, str], Window] = {}
-        self._sweep_at = 0.0  # no counter has run out before
+        self._by_gateway: dict[str, dict[_Name, Window]] = {}
+        self._sweep_at: dict[str, float] = {}  # no counter of a gateway has run out before
 
     def __len__(self) -> int:
-        return len(self._windows)
+        return sum(map(len, self._by_gateway.values()))
 
     def count(self, counters: Sequence[Counter], now: float, unix_time: float) -> Counted:
-        """Add to all ``counters`` if all have room, else to none. ``now``: seconds that do not go back."""
-        if len(self._windows) + len(counters) > self._most:
-            self._sweep(now, unix_time)
-        windows = [self._window(counter, now, unix_time) for counter in counters]
+        """Add to all ``counters``, of one gateway, if all have room, else to none. ``now``: seconds that do not go
+        back."""
+        if not counters:
+            return Counted()
+        gateway = counters[0].gateway
+        known = self._by_gateway.setdefault(gateway, {})
+        if len(known) + len(counters) > self._most:
+            known = self._sweep(gateway, now, unix_time)
+        windows = [self._window(known, counter, now, unix_time) for counter in counters]
         return judge(counters, windows, now, unix_time)
 
-    def _window(self, counter: Counter, now: float, unix_time: float) -> Window:
-        name = counter.gateway, counter.rule, counter.value
-        window = self._windows.get(name)
-        if window is None and len(self._windows) >= self._most and counter.value:
-            name = counter.gateway, counter.rule, "*"  # of all that come now
-            window = self._windows.get(name)
+    def _window(self, known: dict[_Name, Window], counter: Counter, now: float, unix_time: float) -> Window:
+        name = counter.rule, counter.value
+        window = known.get(name)
+        if window is None and len(known) >= self._most and counter.value:
+            name = counter.rule, "*"  # of all that come now
+            window = known.get(name)
         if window is None:
-            window = self._windows[name] = Window(counter.interval_s, sliding=counter.sliding)
+            window = known[name] = Window(counter.interval_s, sliding=counter.sliding)
         elif not window.is_for(counter.interval_s, sliding=counter.sliding):
             # New settings: what was counted counts on, as if it were of now.
             window.roll(now, unix_time)
@@ -52,22 +61,24 @@ class Counters:
             window.roll(now, unix_time)
             if before.used:
                 window.add(before.used, now)
-            self._windows[name] = window
+            known[name] = window
         return window
 
-    def _sweep(self, now: float, unix_time: float) -> None:
+    def _sweep(self, gateway: str, now: float, unix_time: float) -> dict[_Name, Window]:
         """Forget those that have run out. It is not tried again before the next one can have."""
-        if now < self._sweep_at:
-            return
-        kept: dict[tuple[str, str, str], Window] = {}
+        known = self._by_gateway[gateway]
+        if now < self._sweep_at.get(gateway, 0.0):
+            return known
+        kept: dict[_Name, Window] = {}
         soonest = 1.0
-        for name, window in self._windows.items():
+        for name, window in known.items():
             window.roll(now, unix_time)
             if window.used:
                 kept[name] = window
                 soonest = min(soonest, window.ends_in(now))
-        self._windows = kept
-        self._sweep_at = now + max(soonest, 0.1)
+        self._by_gateway[gateway] = kept
+        self._sweep_at[gateway] = now + max(soonest, 0.1)
+        return kept
 
 
 def judge(counters: Sequence[Counter], windows: Sequence[Window], now: float, unix_time: float) -> Counted:

@@ -64,6 +64,24 @@ def test_values_that_are_too_many_share_one_counter() -> None:
     assert len(counters) == 5
 
 
+def test_values_that_a_client_of_one_gateway_makes_up_take_no_room_of_another() -> None:
+    counters = Counters(most=3)
+    for value in "abcdef":
+        counters.count([like(value=value)], 0.0, 0.0)
+    for value in "abc":  # each has a counter of its own
+        assert [counters.count([like(gateway="b/g", value=value)], 1.0, 1.0).refused for _ in range(3)] == [
+            None,
+            None,
+            0,
+        ]
+
+
+def test_nothing_is_counted_if_nothing_is_asked_for() -> None:
+    counters = Counters(most=0)
+    assert counters.count([], 0.0, 0.0) == Counted()
+    assert len(counters) == 0
+
+
 def test_counters_that_have_run_out_make_room() -> None:
     counters = Counters(most=3)
     for value in "abc":
