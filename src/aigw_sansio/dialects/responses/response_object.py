@@ -52,6 +52,8 @@ REPEATED: Final = frozenset(
         "metadata", "reasoning", "user", "safety_identifier", "prompt_cache_key",
     )
 )  # fmt: skip
+#: Above it not every client can read each whole number.
+_LAST_TIME: Final = 2**53
 _TEXT_FORMAT: Final[JsonObject] = {"format": {"type": "text"}}
 _REASONING: Final[JsonObject] = {"effort": None, "summary": None}
 _FUNCTION: Final[JsonObject] = {"type": "function", "name": "", "description": None, "parameters": None, "strict": None}
@@ -120,7 +122,8 @@ class ResponseObject:
             if name not in filled:
                 filled[name] = NULL
         filled.update(self._connection)
-        filled["created_at"] = _integer(filled["created_at"])
+        filled["created_at"] = _time(filled["created_at"]) or self._needed["created_at"][0]
+        filled["completed_at"] = _time(filled["completed_at"]) or NULL
         filled["text"] = _whole("text", filled["text"])
         filled["reasoning"] = _whole("reasoning", filled["reasoning"])
         filled["status"] = msgspec.Raw(b'"%b"' % status.encode())
@@ -156,10 +159,12 @@ def begins(text: msgspec.Raw) -> bytes:
     return bytes(memoryview(text)[:1])
 
 
-def _integer(text: msgspec.Raw) -> msgspec.Raw:
-    """A time in whole seconds: some providers give fractions."""
+def _time(text: msgspec.Raw) -> msgspec.Raw | None:
+    """A time in whole seconds: some providers give fractions. ``None`` if it is none."""
     value = parse(text)
-    return msgspec.Raw(b"%d" % value) if type(value) is float else text
+    if (type(value) is float or type(value) is int) and 0 <= value <= _LAST_TIME:
+        return msgspec.Raw(b"%d" % value)
+    return None
 
 
 def _whole(name: str, text: msgspec.Raw) -> msgspec.Raw:
