@@ -13,7 +13,7 @@ from ..exchanges.encoder import ResponseEncoder
 from ..exchanges.policy import ResponseMode
 from ..exchanges.ports import MessageT
 from ..faults import Fault
-from .commands import Command, Create, Recall, Reply, ToStore, Turn, Unusable
+from .commands import Command, Create, Recall, Reply, Storing, ToStore, Turn, Unusable
 
 #: Gets the meaning of all chunks of a response, for a host that listens.
 Listener: TypeAlias = Callable[[list[ProviderEvent]], None]
@@ -70,7 +70,7 @@ class LanedDialect(Dialect[bytes]):
     session has an object of its own, which knows what was said on its connection.
 
     A create is taken in by :meth:`receive` and begun by :meth:`begin`. It is over with the :class:`~.commands.Reply`
-    of that, or with :meth:`ended`, which is called when the client has been told its end; or it is never begun.
+    of that, or with :meth:`ended`, which is called when its end was made; or it is never begun.
     """
 
     __slots__ = ()
@@ -85,9 +85,12 @@ class LanedDialect(Dialect[bytes]):
         """Read one message of the client. Never raises, whatever the bytes."""
 
     @abstractmethod
-    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply | Recall:
-        """The turn of a create has come, at the Unix time ``created`` (seconds). ``log_id`` is a new id. After a
-        :class:`~.commands.Recall` call :meth:`recalled`."""
+    def begin(
+        self, event_id: str, log_id: str, created: int, storing: Storing | None = None
+    ) -> Create | Reply | Recall:
+        """The turn of a create has come, at the Unix time ``created`` (seconds). ``log_id`` is a new id. ``storing``:
+        how the host would store its response; ``None``: it does not. After a :class:`~.commands.Recall` call
+        :meth:`recalled`."""
 
     @abstractmethod
     def recalled(self, event_id: str, content: bytes | None) -> Create | Reply:
@@ -103,11 +106,11 @@ class LanedDialect(Dialect[bytes]):
 
     @abstractmethod
     def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:
-        """The messages for a create that is not taken in, because of ``fault``."""
+        """The messages for a create that is not taken in, or not begun any more, because of ``fault``."""
 
     @abstractmethod
     def too_old(self, event_id: str | None) -> list[bytes]:
-        """The connection has lived as long as it may; or therefore a create is not begun."""
+        """The connection has lived as long as it may; or therefore a create is not begun, or not recalled."""
 
     @abstractmethod
     def is_silent(self, event_id: str) -> bool:

@@ -1,6 +1,6 @@
 """The commands that a client can give in any dialect. Data only."""
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -78,12 +78,20 @@ class Recall(msgspec.Struct, frozen=True):
     id: str
 
 
+class Storing(NamedTuple):
+    """How the host stores responses: for ``ttl_s`` seconds, and at most so many bytes of one."""
+
+    ttl_s: int
+    most: int
+
+
 class ToStore(msgspec.Struct, frozen=True):
-    """What the host is to store for later creates, of this connection or another one: the response ``id`` and what
-    stands before it."""
+    """What the host is to store for ``ttl_s`` seconds for later creates, of this connection or another one: the
+    response ``id`` and what stands before it."""
 
     id: str
     content: bytes
+    ttl_s: int
 
     __repr__ = without_content
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ..dialects.base import LanedDialect
-from ..dialects.commands import Create, Recall, Reply, ToStore, Turn, Unusable
+from ..dialects.commands import Create, Recall, Reply, Storing, ToStore, Turn, Unusable
 from ..downstream.channel import MessageChannel
 from ..effects import Answer, Keep, KeptResponse, LookUp
 from ..engine.client import Requester
@@ -144,11 +144,23 @@ class LanedSession(Session[bytes]):
             self._reply(event_id, self._laned.too_old(event_id), now)
             return
         log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
-        command = self._laned.begin(event_id, log_id, created)
+        held = self._laned.held
+        command = self._laned.begin(event_id, log_id, created, self._storing())
+        self._grown(held)
         if isinstance(command, Recall):
             self._recall(turn, command.id, now)
         else:
             self._run(event_id, command, now)
+
+    def _grown(self, held: int) -> None:
+        """The dialect held so many bytes: what it holds now may be too much for all of them."""
+        if (grown := self._laned.held - held) > 0:
+            self._services.grow(grown)
+
+    def _storing(self) -> Storing | None:
+        """How the host stores a response that begins now."""
+        ttl_s = self._client.settings.store_ttl
+        return Storing(ttl_s, self._services.config.limits.cache_bytes) if ttl_s else None
 
     def _run(self, event_id: str, command: Create | Reply, now: float) -> None:
         if isinstance(command, Reply):
@@ -170,21 +182,25 @@ class LanedSession(Session[bytes]):
 
     def _recalled(self, event_id: str, answer: Answer, now: float) -> None:
         del self._recalls[event_id]
-        kept = hit(answer, self._services.config.limits)
-        if kept is not None:
-            self._services.grow(len(kept.body))
-        self._run(event_id, self._laned.recalled(event_id, None if kept is None else kept.body), now)
+        if self._expired:
+            self._reply(event_id, self._laned.too_old(event_id), now)
+        else:
+            held = self._laned.held
+            kept = hit(answer, self._services.config.limits)
+            if kept is not None:
+                self._services.grow(len(kept.body))
+            command = self._laned.recalled(event_id, None if kept is None else kept.body)
+            self._grown(held)
+            self._run(event_id, command, now)
         self._check_idle(now)
 
     def _store(self, stored: ToStore) -> None:
         client = self._client
-        if len(stored.content) <= self._services.config.limits.cache_bytes:
-            key = conversation_key(client, stored.id)
-            response = KeptResponse((), stored.content)
-            ttl_s = client.settings.store_ttl
-            self._services.keep(
-                Keep(account=client.account, gateway=client.gateway, key=key, ttl_s=ttl_s, response=response)
-            )
+        key = conversation_key(client, stored.id)
+        response = KeptResponse((), stored.content)
+        self._services.keep(
+            Keep(account=client.account, gateway=client.gateway, key=key, ttl_s=stored.ttl_s, response=response)
+        )
 
     def _reply(self, event_id: str, messages: list[bytes], now: float) -> None:
         """The dialect itself has replied to a create."""
@@ -195,19 +211,23 @@ class LanedSession(Session[bytes]):
         """The client has been told the end of a create."""
         if not self._lanes.over(event_id):
             return
-        held = self._laned.held
-        stored = self._laned.ended(event_id)
-        if stored is not None and self._client.settings.store_ttl:
-            self._store(stored)
-        if (grown := self._laned.held - held) > 0:
-            self._services.grow(grown)
+        self._made_end(event_id)
         if not self._turning:
             self._turning = True
             self._services.defer(self._give_turns)
 
     # -- ends ---------------------------------------------------------------------------------------------------
 
+    def _made_end(self, event_id: str) -> None:
+        """The end of a create was made. What is to be stored is, also if its client never reads it: it was paid for."""
+        held = self._laned.held
+        stored = self._laned.ended(event_id)
+        if stored is not None:
+            self._store(stored)
+        self._grown(held)
+
     def exchange_ended(self, exchange: Exchange[bytes], now: float) -> None:
+        self._made_end(exchange.event_id)
         super().exchange_ended(exchange, now)
         if exchange.event_id not in self._flushing:
             self._turn_over(exchange.event_id)
@@ -225,14 +245,25 @@ class LanedSession(Session[bytes]):
         if not self.is_running(event_id):
             self._turn_over(event_id)
 
-    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
-        self._old_timer.close()
-        self._sign_timer.close()
+    def _refuse_waiting(self, fault: Fault, now: float) -> None:
+        super()._refuse_waiting(fault, now)
+        waiting = [*self._recalls, *self._lanes.waiting_ids()]
+        self._forget_waiting()
+        for event_id in waiting:
+            self._tell(self._laned.turned_away(event_id, fault), now)
+
+    def _forget_waiting(self) -> None:
+        """Nothing begins any more."""
         self._lanes.close()
-        self._services.turns.withdraw(self)
         for ask_id, _ in self._recalls.values():
             self._services.withdraw(ask_id)
         self._recalls.clear()
+
+    def channel_ended(self, by: Side, code: int, reason: str, now: float) -> None:
+        self._old_timer.close()
+        self._sign_timer.close()
+        self._forget_waiting()
+        self._services.turns.withdraw(self)
         super().channel_ended(by, code, reason, now)
 
     def _check_idle(self, now: float) -> None:

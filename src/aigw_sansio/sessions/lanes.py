@@ -57,6 +57,10 @@ class Lanes:
             self._free.append(lane)
         return lane is not None
 
+    def waiting_ids(self) -> list[str]:
+        """The event ids of those that wait, lane by lane."""
+        return [turn.event_id for waiting in self._waiting.values() for turn in waiting]
+
     def close(self) -> None:
         """The session has ended: nothing runs and nothing waits."""
         self._waiting.clear()

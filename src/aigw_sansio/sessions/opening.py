@@ -50,8 +50,7 @@ def open_session(
     if fault is not None:
         return fault
     headers = upgrade_fields(admitted)
-    stores = admitted.settings.store_ttl > 0
-    dialect = responses(admitted.config, provider=provider, headers=headers, keeps=speaks_responses, stores=stores)
+    dialect = responses(admitted.config, provider=provider, headers=headers, keeps=speaks_responses)
     return sessions.open(admitted, responder, now, dialect)
 
 

@@ -223,8 +223,7 @@ class Session(Generic[MessageT]):
         self._intake.close()
         self._limits.left(self)
         self._services.requesters.left(self._requester)
-        gone = by is Side.CLIENT
-        kind, side = (FaultKind.CLIENT_GONE, Side.CLIENT) if gone else (FaultKind.SHUTDOWN, Side.GATEWAY)
+        kind, side = (FaultKind.CLIENT_GONE, Side.CLIENT) if by is Side.CLIENT else (FaultKind.SHUTDOWN, Side.GATEWAY)
         fault = Fault(kind, side, "the client's socket ended")
         for exchange in list(self._exchanges.values()):
             self._limits.cancelled(now)
@@ -443,6 +442,9 @@ class Session(Generic[MessageT]):
         fault = Fault(FaultKind.SHUTDOWN, Side.GATEWAY, detail, retryable=True)
         for exchange in list(self._exchanges.values()):
             exchange.fail(fault, now)
+        self._refuse_waiting(fault, now)
+        self.channel.close(1001, _GOING_AWAY, now)
+
+    def _refuse_waiting(self, fault: Fault, now: float) -> None:
         for pending in self._questions:
             self._refuse(pending, fault, now)
-        self.channel.close(1001, _GOING_AWAY, now)

@@ -390,33 +390,109 @@ def test_messages_that_are_none_of_ours() -> None:
 STORES = GatewaySettings(store_ttl=60)
 
 
-def anthropic(limits: Limits | None = None) -> MessageClient:
-    config = Config(gateways={"local/default": STORES}, limits=limits or Limits())
+def anthropic(limits: Limits | None = None, timeouts: Timeouts | None = None) -> MessageClient:
+    config = Config(gateways={"local/default": STORES}, limits=limits or Limits(), timeouts=timeouts or Timeouts())
     found = MessageClient(config, b"/v1/local/default/anthropic/responses")
     assert found.accepted
     return found
 
 
-def said(one: MessageClient) -> None:
-    """One response of a provider that keeps nothing."""
+def said(one: MessageClient) -> bool:
+    """One response of a provider that keeps nothing. Returns whether its client was told that it is stored."""
     one.say(type="response.create", model="claude-sonnet-4-5", input="Hi")
     (conn,) = dialled(one)
+    responds(one, conn)
+    (*_, last) = one.messages()
+    assert last["type"] == "response.completed"
+    return bool(last["response"]["store"])
+
+
+def responds(one: MessageClient, conn: ConnId) -> None:
     body = b'{"type":"message","content":[{"type":"text","text":"Hello"}],"stop_reason":"end_turn"}'
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
     one.provider_says(conn, head + body)
-    assert told(one)[-1] == ("completed", None)
 
 
 def test_what_is_stored_and_for_how_long() -> None:
     one = anthropic()
-    said(one)
+    assert said(one)
     (kept,) = one.of(Keep)
     assert isinstance(kept, Keep)
     assert (kept.account, kept.gateway, kept.ttl_s, kept.response.headers) == ("local", "default", 60, ())
     assert json.loads(kept.response.body)["model"] == "claude-sonnet-4-5"
     few = anthropic(Limits(cache_bytes=10))
-    said(few)
+    assert not said(few)
     assert not few.of(Keep), "it is too large"
+
+
+def test_a_response_is_stored_as_the_settings_were_when_it_began() -> None:
+    for before, after in ((STORES, GatewaySettings()), (GatewaySettings(), STORES)):
+        one = MessageClient(Config(gateways={"local/default": before}), b"/v1/local/default/anthropic/responses")
+        one.say(type="response.create", model="claude-sonnet-4-5", input="Hi")
+        (conn,) = dialled(one)
+        one.gateway.reconfigure(Config(gateways={"local/default": after}), one.now)
+        one.collect()
+        responds(one, conn)
+        (*_, last) = one.messages()
+        assert last["response"]["store"] is (before is STORES)
+        assert bool(one.of(Keep)) is (before is STORES)
+        one.say(type="response.create", model="claude-sonnet-4-5", input="Hi")
+        assert taken(one, conn)
+        responds(one, conn)
+        (*_, last) = one.messages()
+        assert last["response"]["store"] is (after is STORES)
+        assert bool(one.of(Keep)) is (after is STORES)
+
+
+def test_it_is_stored_also_if_its_client_goes_before_it_has_read_it() -> None:
+    one = anthropic(Limits(send_high_water_bytes=1))
+    one.say(type="response.create", model="claude-sonnet-4-5", input="Hi")
+    (conn,) = dialled(one)
+    responds(one, conn)
+    assert held(one)._flushing
+    one.close()
+    assert one.of(Keep)
+
+
+def test_what_is_recalled_after_the_life_of_the_socket_does_not_begin() -> None:
+    one = anthropic(timeouts=Timeouts(responses_session_s=60.0))
+    one.pass_time(59.9)
+    recalling(one)
+    (asked,) = one.of(Ask)
+    assert isinstance(asked, Ask)
+    one.pass_time(0.2)
+    one.gateway.answer(asked.id, Hit(KeptResponse((), b'{"model":"m","items":[]}')), one.now)
+    one.collect()
+    assert not one.of(Connect)
+    assert [message["error"]["code"] for message in one.messages()] == ["websocket_connection_limit_reached"] * 2
+    assert one.of(CloseMessages)
+
+
+def test_at_the_end_of_a_drain_all_that_wait_are_refused() -> None:
+    one = anthropic(timeouts=Timeouts(drain_s=0.5, life_sign_s=None))
+    recalling(one)
+    ask(one)
+    ask(one, "a")
+    ask(one, "a")
+    dialled(one)
+    one.gateway.drain(one.now)
+    one.pass_time(0.6)
+    assert sorted((m["type"], m.get("stream_id", ""), m["status"]) for m in one.messages()) == [
+        ("error", "", 503), ("error", "", 503), ("error", "a", 503), ("error", "a", 503),
+    ]  # fmt: skip
+    assert one.of(CloseMessages)
+    assert not one.gateway.snapshot()["asks"]
+
+
+def test_what_a_create_without_a_response_leaves_in_memory_counts_at_once() -> None:
+    counted = []
+    for members in ({"generate": False}, {"background": True}):
+        one = client()
+        services = held(one)._services
+        before = services.unweighed = 10_000_000
+        ask(one, input="x" * 50_000, **members)
+        counted.append(before - services.unweighed)
+    assert 50_000 < counted[0] - counted[1] < 55_000
 
 
 def recalling(one: MessageClient, parent: str = "resp_0") -> LookUp:

@@ -26,8 +26,10 @@ def test_a_lane_is_in_order_and_lanes_are_side_by_side() -> None:
     for one in (turn("a1", "a"), turn("a2", "a"), turn("b1", "b"), turn("1"), turn("2")):
         lanes.add(one)
     assert (lanes.waiting, lanes.size) == (5, 50)
+    assert lanes.waiting_ids() == ["a1", "a2", "b1", "1", "2"]
     assert names(lanes) == ["a1", "b1", "1"]
     assert (lanes.waiting, lanes.size) == (2, 20)
+    assert lanes.waiting_ids() == ["a2", "2"]
     assert lanes.over("1")
     assert names(lanes) == ["2"]
     assert lanes.over("a1")

@@ -19,7 +19,7 @@ from ...exchanges.policy import ResponseMode
 from ...faults import Fault
 from ...formats.values import parse, text
 from ..base import LanedDialect, Listener
-from ..commands import Command, Create, Recall, Reply, Step, ToStore, Turn, Unusable
+from ..commands import Command, Create, Recall, Reply, Step, Storing, ToStore, Turn, Unusable
 from .encoder import ResponsesEncoder
 from .failures import error_message, fault_message
 from .items import Items, calls_of, input_items, output_items, unknown_call
@@ -37,7 +37,7 @@ from .request import (
     without_steering,
 )
 from .response_object import REPEATED, ResponseObject
-from .stored import as_stored, from_stored
+from .stored import as_stored, from_stored, stored_size
 from .told import warm_up
 
 #: What a create takes in memory beside its message: bytes, measured with CPython 3.11.
@@ -60,7 +60,7 @@ class _Running:
         "parent",
         "repeated",
         "stored",
-        "wanted",
+        "storing",
     )
 
     def __init__(
@@ -71,7 +71,7 @@ class _Running:
         *,
         created: int,
         stored: bool,
-        wanted: bool,
+        storing: Storing | None,
     ) -> None:
         self.lane = ask.lane
         self.parent = ask.parent
@@ -80,7 +80,7 @@ class _Running:
         self.repeated = {name: msgspec.Raw(bytes(ask.body[name])) for name in REPEATED & ask.body.keys()}
         self.created = created
         self.stored = stored  # at its provider
-        self.wanted = wanted  # in the host's store
+        self.storing = storing  # in the host's store
         self.encoder: ResponsesEncoder | None = None
         self.made = -1  # messages when it was last asked: it was not
 
@@ -94,7 +94,7 @@ class ResponsesDialect(LanedDialect):
 
     __slots__ = (
         "_headers", "_keeps", "_lanes", "_life_s", "_limits", "_memory", "_numbers", "_provider", "_recalling",
-        "_running", "_stores", "_waiting",
+        "_running", "_waiting",
     )  # fmt: skip
 
     def __init__(
@@ -104,18 +104,15 @@ class ResponsesDialect(LanedDialect):
         provider: str | None,
         headers: Sequence[tuple[str, str]],
         keeps: Callable[[str], bool],
-        stores: bool,
     ) -> None:
         """``provider``: that of the URL; ``None``: each model names its own. ``headers``: those of the client's upgrade
-        that go to providers. ``keeps``: whether a provider speaks Responses itself, and so may know older responses.
-        ``stores``: whether the host stores those of other providers."""
+        that go to providers. ``keeps``: whether a provider speaks Responses itself, and so may know older responses."""
         self._limits = limits = config.limits
         self._life_s = config.timeouts.responses_session_s
         self._provider = provider
         self._headers = list(headers)
         self._keeps = keeps
-        self._stores = stores
-        self._recalling: dict[str, tuple[Ask, str, int]] = {}
+        self._recalling: dict[str, tuple[Ask, str, int, Storing | None]] = {}
         self._memory = Memory(limits.conversation_bytes_per_connection)
         self._lanes: set[str] = set()  # the names so far
         self._waiting: dict[str, Ask] = {}
@@ -155,24 +152,35 @@ class ResponsesDialect(LanedDialect):
         self._waiting[event_id] = message
         return Turn(event_id, lane, _TURN_BYTES + len(data))
 
-    def begin(self, event_id: str, log_id: str, created: int) -> Create | Reply | Recall:
+    def begin(
+        self, event_id: str, log_id: str, created: int, storing: Storing | None = None
+    ) -> Create | Reply | Recall:
         ask = self._waiting.pop(event_id)
         if ask.refusal is not None:
             return self._refuse(ask, ask.refusal)
         if ask.parent is None:
-            return self._begin(event_id, ask, None, log_id=log_id, created=created)
+            return self._begin(event_id, ask, None, log_id=log_id, created=created, storing=storing)
         found = self._memory.find(ask.parent, ask.lane)
-        if found is None and self._wants_store(ask, self._provider_of(ask.body.get("model"))):
-            self._recalling[event_id] = ask, log_id, created
+        if found is None and storing is not None and self._wants_store(ask, self._provider_of(ask.body.get("model"))):
+            self._recalling[event_id] = ask, log_id, created, storing
             return Recall(ask.parent)
-        return self._begin(event_id, ask, found, log_id=log_id, created=created)
+        return self._begin(event_id, ask, found, log_id=log_id, created=created, storing=storing)
 
     def recalled(self, event_id: str, content: bytes | None) -> Create | Reply:
-        ask, log_id, created = self._recalling.pop(event_id)
+        ask, log_id, created, storing = self._recalling.pop(event_id)
         found = None if content is None else from_stored(ask.parent or "", content)
-        return self._begin(event_id, ask, found, log_id=log_id, created=created)
+        return self._begin(event_id, ask, found, log_id=log_id, created=created, storing=storing)
 
-    def _begin(self, event_id: str, ask: Ask, found: Remembered | None, *, log_id: str, created: int) -> Create | Reply:
+    def _begin(
+        self,
+        event_id: str,
+        ask: Ask,
+        found: Remembered | None,
+        *,
+        log_id: str,
+        created: int,
+        storing: Storing | None,
+    ) -> Create | Reply:
         """``found``: what it goes on from, if that is known."""
         conversation, model = Conversation(), ask.body.get("model")
         provider = self._provider_of(model)
@@ -199,7 +207,7 @@ class ResponsesDialect(LanedDialect):
             model,
             created=created,
             stored=self._is_stored(ask, provider),
-            wanted=self._wants_store(ask, provider),
+            storing=storing if self._wants_store(ask, provider) else None,
         )
         if not ask.generate:
             return self._warm_up(running, log_id)
@@ -224,16 +232,17 @@ class ResponsesDialect(LanedDialect):
             return None
         items = output_items(outcome.output, stored=running.stored)
         remembered = self._remember(running, outcome.response_id, items)
-        content = as_stored(remembered) if running.wanted else None
-        return None if content is None else ToStore(remembered.id, content)
+        storing = running.storing if outcome.fits else None
+        content = None if storing is None else as_stored(remembered)
+        return None if storing is None or content is None else ToStore(remembered.id, content, storing.ttl_s)
 
     def turned_away(self, event_id: str, fault: Fault) -> list[bytes]:
-        ask = self._waiting.pop(event_id)
+        ask = self._not_begun(event_id)
         self._memory.forget(ask.lane, ask.parent)
         return [fault_message(fault, ask.lane or None)]
 
     def too_old(self, event_id: str | None) -> list[bytes]:
-        ask = None if event_id is None else self._waiting.pop(event_id)
+        ask = None if event_id is None else self._not_begun(event_id)
         return [_told(_too_old(self._life_s), None if ask is None else ask.lane or None)]
 
     def is_silent(self, event_id: str) -> bool:
@@ -256,12 +265,14 @@ class ResponsesDialect(LanedDialect):
         self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
     ) -> ResponseEncoder[bytes]:
         running = self._running[event_id]
+        storing = running.storing
         encoder = running.encoder = ResponsesEncoder(
             _response_id(log_id),
             request=running.repeated,
             stream_id=running.stream_id,
             previous_response_id=running.parent,
-            store=running.stored or running.wanted,
+            store=running.stored,
+            room=None if storing is None else storing.most - stored_size(running.conversation, running.model),
             created=running.created,
             most=self._limits.response_body_bytes,
             listener=listener,
@@ -300,8 +311,8 @@ class ResponsesDialect(LanedDialect):
         return _wants_to_store(ask) and self._keeps(provider)
 
     def _wants_store(self, ask: Ask, provider: str) -> bool:
-        """Whether the host stores the response, and is asked for older ones."""
-        return self._stores and _wants_to_store(ask) and not self._keeps(provider)
+        """Whether the host would store the response, and is asked for older ones."""
+        return _wants_to_store(ask) and not self._keeps(provider)
 
     def _step(self, ask: Ask, conversation: Conversation, model: msgspec.Raw) -> Step:
         body: dict[str, msgspec.Raw] = {**ask.body, "model": model}
@@ -334,6 +345,10 @@ class ResponsesDialect(LanedDialect):
     def _refuse(self, ask: Ask, refusal: Refusal) -> Reply:
         self._memory.forget(ask.lane, ask.parent)
         return Reply([_told(refusal, ask.lane or None)])
+
+    def _not_begun(self, event_id: str) -> Ask:
+        """A create that is not to begin."""
+        return self._recalling.pop(event_id)[0] if event_id in self._recalling else self._waiting.pop(event_id)
 
     def _lane_of(self, response_id: str) -> str | None:
         """The lane of a response that runs, or ran last there."""

@@ -37,6 +37,7 @@ from .response_object import ResponseObject
 from .told import Outcome, ToldResponse
 
 _ERRORS: Final = frozenset(("error", "response.error"))
+_NO_OUTPUT: Final = len(b"[]")
 _CANCELLED: Final = "the response was cancelled"
 _NO_RESPONSE: Final[JsonObject] = {
     "type": SERVER_ERROR,
@@ -61,15 +62,21 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
         store: bool,
         created: int,
         most: int,
+        room: int | None = None,
         listener: Listener | None,
     ) -> None:
         """``response_id``: for a provider that gives none. ``request``: what the client wrote, of
-        :data:`.response_object.REPEATED` at least. ``store``: whether somebody keeps the response. ``created``: in
-        seconds since 1970. ``most``: so many bytes of the output may be kept."""
+        :data:`.response_object.REPEATED` at least. ``store``: whether its provider keeps the response. ``created``: in
+        seconds since 1970. ``most``: so many bytes of the output may be kept. ``room``: so many bytes of output may a
+        response have that the gateway stores; ``None`` or less than that of none: it does not."""
         response = ResponseObject(
-            response_id, request, previous_response_id=previous_response_id, store=store, created=created
+            response_id,
+            request,
+            previous_response_id=previous_response_id,
+            store=store or (room is not None and room >= _NO_OUTPUT),
+            created=created,
         )
-        self._told = ToldResponse(response, stream_id, most=most)
+        self._told = ToldResponse(response, stream_id, most=most, room=room)
         self._listener = listener
         self._committed = False
         self._failed: ResponseFailed | None = None

@@ -15,9 +15,8 @@ def open_dialect(
     provider: str | None,
     headers: Sequence[tuple[str, str]],
     keeps: Callable[[str], bool],
-    stores: bool,
 ) -> LanedDialect:
     """See :class:`.dialect.ResponsesDialect`."""
     from .dialect import ResponsesDialect  # few gateways speak it
 
-    return ResponsesDialect(config, provider=provider, headers=headers, keeps=keeps, stores=stores)
+    return ResponsesDialect(config, provider=provider, headers=headers, keeps=keeps)

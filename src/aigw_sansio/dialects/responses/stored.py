@@ -19,7 +19,15 @@ class _Stored(msgspec.Struct):
     __repr__ = without_content
 
 
+_FORM: Final = b'{"model":%b,"items":[%b]}'
 _decode_stored: Final = msgspec.json.Decoder(_Stored).decode
+
+
+def stored_size(conversation: Conversation, model: msgspec.Raw) -> int:
+    """The bytes of :func:`as_stored` for a response without output. With one they are at most those of its JSON array
+    more."""
+    items = conversation.items
+    return len(_FORM % (b"", b"")) + len(memoryview(model)) + sum(map(len, items)) + len(items)
 
 
 def as_stored(remembered: Remembered) -> bytes | None:
@@ -27,7 +35,7 @@ def as_stored(remembered: Remembered) -> bytes | None:
     conversation = remembered.conversation
     if conversation.base is not None:
         return None
-    return b'{"model":%b,"items":[%b]}' % (bytes(remembered.model), b",".join(conversation.items))
+    return _FORM % (bytes(remembered.model), b",".join(conversation.items))
 
 
 def from_stored(id: str, content: bytes) -> Remembered | None:

@@ -45,12 +45,14 @@ class Outcome(NamedTuple):
     """What the client was told in the end. ``error``: no response began, and it got the message ``error``.
 
     ``response_id`` is what the client calls the response, ``provider_id`` what the provider does, if it has said so.
-    ``output`` is the JSON array of the terminal event; an empty one for ``failed`` and ``error``."""
+    ``output`` is the JSON array of the terminal event; an empty one for ``failed`` and ``error``. ``fits``: whether the
+    gateway may store it."""
 
     status: Status
     response_id: str
     provider_id: str | None
     output: bytes
+    fits: bool = True
 
 
 class ToldResponse:
@@ -59,17 +61,32 @@ class ToldResponse:
 
     What is made until :meth:`keep` may be thrown away with :meth:`rewind`."""
 
-    __slots__ = ("_base", "_items", "_lost", "_most", "_stage", "held", "lines", "outcome", "response")
+    __slots__ = (
+        "_base",
+        "_items",
+        "_lost",
+        "_most",
+        "_next",
+        "_room",
+        "_stage",
+        "held",
+        "lines",
+        "outcome",
+        "response",
+    )
 
-    def __init__(self, response: ResponseObject, stream_id: str | None, *, most: int) -> None:
-        """``most``: so many bytes of items are kept, for a provider whose terminal event has no output."""
+    def __init__(self, response: ResponseObject, stream_id: str | None, *, most: int, room: int | None = None) -> None:
+        """``most``: so many bytes of items are kept, for a provider whose terminal event has no output. ``room``: with
+        more output the gateway does not store it, and says so; ``None``: it does not anyway."""
         self.lines = Lines(stream_id)
         self.response = response
         self.outcome: Outcome | None = None
         #: Bytes of memory that are kept of the output.
         self.held = 0
         self._most = most
+        self._room = room
         self._items: dict[int, bytes] = {}
+        self._next = 0  # the index behind all items
         self._lost = False
         self._stage = 0  # 1: it was created; 2: it is in progress
         self._base = (0, 0)  # the number and the stage that were sent
@@ -212,9 +229,13 @@ class ToldResponse:
             filled["error"] = _error_of(filled)
         else:
             filled["error"] = NULL
-        event = self._frame(f"response.{status}", filled, status, members)
         shown = bytes(output) if status != "failed" else b"[]"
-        self.outcome = self._outcome(status, shown)
+        fits = self._room is None or (status != "failed" and len(shown) <= self._room)
+        told = self.response.fill(filled, status)
+        if not fits:
+            told["store"] = msgspec.Raw(b"false")
+        event = self.lines.event(f"response.{status}", {**members, "response": told})
+        self.outcome = self._outcome(status, shown)._replace(fits=fits)
         self._forget_items()
         return event
 
@@ -230,7 +251,9 @@ class ToldResponse:
             return
         index = count(parse(members.get("output_index", NULL)))
         kept = bytes(item)
-        self._items[len(self._items) if index is None else index] = kept
+        index = self._next if index is None else index
+        self._items[index] = kept
+        self._next = max(self._next, index + 1)
         self.held += len(kept) + OBJECT
         if self.held > self._most:
             self._forget_items()
@@ -241,7 +264,7 @@ class ToldResponse:
         return msgspec.Raw(b"[%b]" % b",".join(self._items[index] for index in sorted(self._items)))
 
     def _forget_items(self) -> None:
-        self._items, self.held = {}, 0
+        self._items, self._next, self.held = {}, 0, 0
 
 
 def warm_up(response: ResponseObject, stream_id: str | None) -> list[bytes]:

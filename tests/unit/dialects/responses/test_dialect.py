@@ -9,26 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aigw_sansio.config import Config, Limits, Timeouts
-from aigw_sansio.dialects.commands import Create, Recall, Reply, ToStore, Turn, Unusable
+from aigw_sansio.dialects.commands import Create, Recall, Reply, Storing, ToStore, Turn, Unusable
 from aigw_sansio.dialects.responses.dialect import ResponsesDialect
 from aigw_sansio.exchanges.encoder import FinalResponse, Progress
 from aigw_sansio.faults import Fault, FaultKind, Side
 
 FAULT = Fault(FaultKind.OVERLOADED, Side.GATEWAY, "full", retryable=True)
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", "status": "completed"}
+STORING = Storing(60, 10_000)
 LOG_ID = "018bcff4-aa40-7440-a446-2790546e040e"
 
 
 class Connection:
     """A client's side of a dialect, without time."""
 
-    def __init__(self, provider: str | None = "openai", *, stores: bool = False, **limits: int) -> None:
+    def __init__(self, provider: str | None = "openai", *, storing: Storing | None = None, **limits: int) -> None:
+        self.storing = storing
         self.dialect = ResponsesDialect(
             Config(limits=Limits(**limits), timeouts=Timeouts()),
             provider=provider,
             headers=[("authorization", "Bearer k")],
             keeps=lambda slug: slug == "openai",
-            stores=stores,
         )
         self.told: list[dict[str, Any]] = []
 
@@ -39,7 +40,7 @@ class Connection:
         """A create that reaches its provider: its event id, and the body."""
         turn = self.send(**members)
         assert isinstance(turn, Turn)
-        create = self.dialect.begin(turn.event_id, LOG_ID, 1)
+        create = self.dialect.begin(turn.event_id, LOG_ID, 1, self.storing)
         assert isinstance(create, Create), create
         (step,) = create.steps
         assert (step.provider, step.endpoint, step.method) == ("compat", "responses", "POST")
@@ -51,7 +52,7 @@ class Connection:
         """A create that is refused when its turn has come: the error."""
         turn = self.send(**members)
         assert isinstance(turn, Turn)
-        reply = self.dialect.begin(turn.event_id, LOG_ID, 1)
+        reply = self.dialect.begin(turn.event_id, LOG_ID, 1, self.storing)
         assert isinstance(reply, Reply)
         (message,) = reply.messages
         self.dialect.ended(turn.event_id)
@@ -180,21 +181,21 @@ def test_a_warm_up_is_complete_and_can_be_gone_on_from() -> None:
 
 
 def test_what_is_stored_can_be_gone_on_from_on_another_connection() -> None:
-    one = Connection("anthropic", stores=True)
+    one = Connection("anthropic", storing=STORING)
     first, _ = one.ask(model="m", input="Hi")
     one.answer(first, "r1", CALL)
     assert one.told[-1]["response"]["store"] is True
     stored = one.stored
     assert stored is not None
-    assert stored.id == "r1"
+    assert (stored.id, stored.ttl_s) == ("r1", 60)
 
-    other = Connection("anthropic", stores=True)
+    other = Connection("anthropic", storing=STORING)
     answer = {"type": "function_call_output", "call_id": "c1", "output": "4"}
 
     def recall(content: bytes | None, *items: object) -> Create | Reply:
         turn = other.send(previous_response_id="r1", input=items)
         assert isinstance(turn, Turn)
-        assert other.dialect.begin(turn.event_id, LOG_ID, 1) == Recall("r1")
+        assert other.dialect.begin(turn.event_id, LOG_ID, 1, STORING) == Recall("r1")
         return other.dialect.recalled(turn.event_id, content)
 
     found = recall(stored.content, answer)
@@ -209,13 +210,27 @@ def test_what_is_stored_can_be_gone_on_from_on_another_connection() -> None:
 
 
 def test_what_is_not_stored() -> None:
-    one = Connection(None, stores=True)
+    one = Connection(None, storing=STORING)
     for model, store in (("anthropic/m", False), ("openai/m", True)):
         event_id, _ = one.ask(model=model, input="Hi", store=store)
         one.answer(event_id, f"{model}-r")
         assert one.stored is None, "its client does not want it, or its provider has it"
     error = one.refused(model="anthropic/m", input="Hi", store=False, previous_response_id="r0")
     assert error["error"]["code"] == "previous_response_not_found"
+
+
+@pytest.mark.parametrize("larger", [0, 100])
+def test_what_is_too_large_to_be_stored_is_not_said_to_be(larger: int) -> None:
+    one = Connection("anthropic", storing=STORING)
+    said = {"type": "message", "id": "m" * 500, "content": []}
+    most = STORING.most - len(json.dumps(said)) - len(json.dumps(user(""), separators=(",", ":")))
+    for size, begun in ((most - 24 - len('{"model":"m","items":[]}') + larger, True), (STORING.most, False)):
+        event_id, _ = one.ask(model="m", input="x" * size)
+        one.answer(event_id, "r", said)
+        stores = [told["response"]["store"] for told in one.told if "response" in told]
+        one.told.clear()
+        assert stores[0] is begun
+        assert stores[-1] is (one.stored is not None) is (begun and not larger)
 
 
 def test_a_model_is_needed() -> None:

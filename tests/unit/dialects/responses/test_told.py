@@ -1,10 +1,13 @@
 """A warm-up, and what one response keeps."""
 
+import json
+
+import pytest
 from tests.reading.responses_messages import needs_schemas, valid
 from tests.rigs.responses_encoder import request
 
 from aigw_sansio.dialects.responses.response_object import ResponseObject
-from aigw_sansio.dialects.responses.told import warm_up
+from aigw_sansio.dialects.responses.told import ToldResponse, warm_up
 
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 
@@ -29,3 +32,32 @@ def test_a_warm_up_is_created_and_complete() -> None:
         "resp_1", request(model="m", tools=[TOOL]), previous_response_id=None, store=False, created=5
     )
     valid(warm_up(response, None))
+
+
+def told(room: int | None = None) -> ToldResponse:
+    response = ResponseObject("resp_1", {}, previous_response_id=None, store=True, created=5)
+    return ToldResponse(response, None, most=10_000, room=room)
+
+
+def test_items_of_which_some_have_no_index_are_all_told() -> None:
+    one = told()
+    for members in (
+        {"output_index": 1, "item": {"id": "b"}},
+        {"item": {"id": "c"}},
+        {"output_index": 0, "item": {"id": "a"}},
+        {"item": {"id": "d"}},
+    ):
+        one.event("response.output_item.done", request(**members))
+    (last,) = one.event("response.completed", request(response={"id": "r"}))
+    assert [item["id"] for item in json.loads(last)["response"]["output"]] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(("room", "ended", "stores"), [
+    (100, "completed", True), (100, "failed", False), (10, "completed", False), (None, "failed", True),
+])  # fmt: skip
+def test_the_end_tells_whether_it_is_stored(room: int | None, ended: str, stores: bool) -> None:
+    one = told(room)
+    last = one.event(f"response.{ended}", request(response={"id": "r", "output": [{"id": "x" * 20}]}))[-1]
+    assert json.loads(last)["response"]["store"] is stores
+    assert one.outcome is not None
+    assert one.outcome.fits is (stores or room is None)
