@@ -192,8 +192,8 @@ class World:
         while True:
             text = self.resumption.due()
             if text is None and not self.resumption.waits and (due := self.protocol.next_due()) is not None:
-                text = due[0]
-                self.resumption.sent(*due)
+                text = due.text
+                self.resumption.sent(due)
             if text is None:
                 return
             socket.send(text)

@@ -244,8 +244,8 @@ class Link:
             return self._protocol.next_message()
         text = resumption.due()
         if text is None and not resumption.waits and (due := self._protocol.next_due()) is not None:
-            text = due[0]
-            resumption.sent(*due)
+            text = due.text
+            resumption.sent(due)
         return text
 
     async def _write(self, socket: WebSocketClient) -> None:

@@ -18,7 +18,7 @@ whoever waits. Then the gateway's own queues fill, and it pauses the providers.
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from aigw_sansio import ProviderEvent
 
@@ -31,6 +31,14 @@ Item: TypeAlias = ProviderEvent | Content
 
 EXCHANGE_BYTES: Final = 1024 * 1024
 TOTAL_BYTES: Final = 64 * 1024 * 1024
+
+
+class Due(NamedTuple):
+    """A message to send: its ``text``, and the name of the exchange that it ``begins`` or ``cancels``, if it does."""
+
+    text: str
+    begins: str | None = None
+    cancels: str | None = None
 
 
 class Exchange:
@@ -80,7 +88,7 @@ class ClientProtocol:
         self._exchange_bytes = exchange_bytes
         self._total_bytes = total_bytes
         self._running: dict[str, Exchange] = {}  # also those that were left and have not ended yet
-        self._due: deque[Exchange | str] = deque()
+        self._due: deque[Exchange | str] = deque()  # of an exchange that was sent its cancel is due
         self._held = 0
         #: The gateway said that it goes away: it refuses new exchanges, those that run may finish.
         self.going_away = False
@@ -135,7 +143,7 @@ class ClientProtocol:
             return
         exchange._is_cancel_asked = True
         if exchange.sent:
-            self._due.append(cancel_message(exchange.event_id))
+            self._due.append(exchange)
             return
         self._due.remove(exchange)
         exchange.cancelled = True
@@ -168,19 +176,22 @@ class ClientProtocol:
     def next_message(self) -> str | None:
         """The next message to send, ``None`` if none is due. From now on it counts as sent."""
         due = self.next_due()
-        return None if due is None else due[0]
+        return None if due is None else due.text
 
-    def next_due(self) -> tuple[str, str | None] | None:
-        """The same, and the exchange that it begins, if it does."""
-        if not self._due:
-            return None
-        due = self._due.popleft()
-        if isinstance(due, str):
-            return due, None
-        message, due._message = due._message, ""
-        due.sent = True
-        due._on_change()
-        return message, due.event_id
+    def next_due(self) -> Due | None:
+        """The same, and what it does. A cancel of what has ended meanwhile is left out."""
+        while self._due:
+            due = self._due.popleft()
+            if isinstance(due, str):
+                return Due(due)
+            if not due.sent:
+                message, due._message = due._message, ""
+                due.sent = True
+                due._on_change()
+                return Due(message, begins=due.event_id)
+            if not due.ended:
+                return Due(cancel_message(due.event_id), cancels=due.event_id)
+        return None
 
     # -- what happens -------------------------------------------------------------------------------------------
 

@@ -4,16 +4,19 @@ Decides: which messages the gateway may not have got, when messages of the gatew
 first on a new socket. Must not know: sockets, clocks, and what an exchange does with a message.
 
 Messages of the gateway are acknowledged in batches: every 32, and sooner if they hold an eighth of what the gateway
-keeps. A request is kept until the gateway answers it; everything that was sent before has come then, too.
+keeps. A request is kept until the gateway answers it; everything that was sent before has come then, too. A cancel is
+kept no longer than its exchange runs, and a ping never: a new socket is a sign of life. So at most two messages are
+kept for each exchange. What is sent again has new numbers, since the gateway counts only what comes.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from .messages import Message
+from .protocol import Due
 
 ACK_EVERY: Final = 32
 #: What the gateway counts for a message beside its text.
@@ -53,8 +56,9 @@ class Resumption:
         self._unacknowledged_bytes = 0
         self._batch_bytes = 0
         self._sent = 0  # messages to the gateway, those of this section not counted
-        self._kept: deque[tuple[int, str]] = deque()  # those of them that it may not have
-        self._numbers: dict[str, int] = {}  # of the requests among them, by exchange
+        self._kept: OrderedDict[int, Due] = OrderedDict()  # those of them that it may not have, by number
+        self._creates: dict[str, int] = {}  # the numbers of the requests that are not answered, by exchange
+        self._cancels: dict[str, int] = {}  # of the cancels of those that run
         self._again: deque[str] = deque()
         #: How long the gateway keeps the session, in seconds; 0: it does not.
         self.resume_s = 0.0
@@ -98,13 +102,10 @@ class Resumption:
             return self._again.popleft()
         return None
 
-    def sent(self, text: str, event_id: str | None) -> None:
-        """``text`` is about to be sent; ``event_id`` is that of the exchange which it begins."""
+    def sent(self, due: Due) -> None:
+        """``due`` is about to be sent."""
         if self._is_first or self._tokens:  # else it is known that the session cannot be resumed
-            self._sent += 1
-            self._kept.append((self._sent, text))
-            if event_id is not None:
-                self._numbers[event_id] = self._sent
+            self._keep(due)
 
     def heard(self, data: str | bytes, message: Message | None) -> bool:
         """``data`` came, which is ``message``. Returns whether it is one for the exchanges. ``ValueError``: the session
@@ -130,8 +131,11 @@ class Resumption:
             count = self._received - self._acknowledged
             if count >= ACK_EVERY or self._unacknowledged_bytes >= self._batch_bytes:
                 self._acknowledge()
-        if message.event_id is not None and (number := self._numbers.pop(message.event_id, None)) is not None:
-            self._release(number)
+        if message.event_id is not None:
+            if (number := self._creates.pop(message.event_id, None)) is not None:
+                self._release(number)
+            if message.ends and (number := self._cancels.pop(message.event_id, None)) is not None:
+                self._kept.pop(number, None)
         return True
 
     def _take_session(self, data: str | bytes) -> None:
@@ -157,21 +161,41 @@ class Resumption:
         self._acknowledged = self._received
         self._unacknowledged_bytes = 0
         self._release(received)
-        self._again.extend(text for _, text in self._kept)
+        again = list(self._kept.values())
+        self._forget()
+        self._sent = received
+        for due in again:
+            self._keep(due)
+            self._again.append(due.text)
 
     def _acknowledge(self) -> None:
         self._acknowledged = self._received
         self._unacknowledged_bytes = 0
         self._due.append(f'{{"type":"universal.ack","n":{self._received}}}')
 
+    def _keep(self, due: Due) -> None:
+        """``due`` is the next message to the gateway."""
+        self._sent += 1
+        if due.begins is not None:
+            self._creates[due.begins] = self._sent
+        elif due.cancels is not None:
+            self._cancels[due.cancels] = self._sent
+        else:
+            return
+        self._kept[self._sent] = due
+
     def _release(self, number: int) -> None:
         """The gateway has the messages up to ``number``."""
-        while self._kept and self._kept[0][0] <= number:
-            self._kept.popleft()
+        while self._kept and next(iter(self._kept)) <= number:
+            self._kept.popitem(last=False)
 
     def _give_up(self) -> None:
         """The gateway does not keep the session."""
         if self._resumes:
             raise ValueError("the gateway did not go on with the session")
+        self._forget()
+
+    def _forget(self) -> None:
         self._kept.clear()
-        self._numbers.clear()
+        self._creates.clear()
+        self._cancels.clear()

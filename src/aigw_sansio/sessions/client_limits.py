@@ -55,6 +55,14 @@ class ClientLimits:
         """A session ended."""
         self._sessions.pop(session, None)
 
+    def take_over(self, session: LimitedSession, old: "ClientLimits") -> None:
+        """A session of the connection with ``old`` is of this one now. Each cancel counts once, here: else a client
+        could have any number of them by coming back."""
+        old.left(session)
+        self.joined(session)
+        cancelled, old._cancelled = old._cancelled, []
+        self._cancelled = sorted([*self._cancelled, *cancelled])
+
     def cancelled(self, now: float) -> None:
         """An exchange was cancelled."""
         self._cancelled.append(now + self._services.config.timeouts.cancelled_s)

@@ -73,6 +73,8 @@ class ResponseBudget:
         """A session ended, and holds nothing."""
         self._members.pop(member, None)
         self._squeezed.discard(member)
+        if member in self._released:  # what runs in it is paused by another budget, if at all
+            self._released = [one for one in self._released if one is not member]
 
     def account(self, delta: int) -> None:
         """``delta`` bytes more are held than before."""

@@ -151,10 +151,9 @@ class Session(Generic[MessageT]):
     def moved(self, conn: ConnId, peer: str, limits: ClientLimits, now: float) -> None:
         """Its client has another connection, ``conn``, with the limits of that. What runs goes on."""
         self._client = self._client._replace(conn=conn, peer=peer)
-        self._limits.left(self)
-        self._services.requesters.left(self._requester)
+        limits.take_over(self, self._limits)
         self._limits = limits
-        limits.joined(self)
+        self._services.requesters.left(self._requester)
         self._requester = Requester(self._client.name, limits.client)
         self._services.requesters.entered(self._requester)
         self._source = self._source_of(self._requester)

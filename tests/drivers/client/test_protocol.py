@@ -50,6 +50,14 @@ def test_messages_go_out_in_the_order_of_the_calls() -> None:
     assert rest == ["create b", '{"type":"universal.cancel","eventId":"a"}', '{"type":"universal.ping"}', None]
 
 
+def test_what_has_ended_is_not_cancelled() -> None:
+    protocol = ClientProtocol()
+    exchange = started(protocol, "a")
+    protocol.cancel(exchange)
+    protocol.receive_message(said("done", "a"))
+    assert protocol.next_message() is None
+
+
 def test_a_running_name_is_not_given_twice() -> None:
     protocol = ClientProtocol()
     exchange = started(protocol, "a")

@@ -12,6 +12,7 @@ from tests.rigs.live_gateway import LiveGateway, chat, gateway_in_a_thread, live
 
 from aigw_drivers.client import Client, ConnectionLost, SyncClient, link
 from aigw_drivers.client.messages import read_message
+from aigw_drivers.client.protocol import Due
 from aigw_drivers.client.resumption import ACK_EVERY, Resumption
 from aigw_drivers.server.serve import DriverName
 from aigw_sansio import Config, SessionDetached, SessionResumed, Timeouts
@@ -41,7 +42,7 @@ def begun() -> Resumption:
     assert state.headers == [("cf-aig-resume", "1")]
     state.begin()
     assert not state.waits
-    state.sent("create a", "a")
+    state.sent(Due("create a", begins="a"))
     told(state)
     return state
 
@@ -62,8 +63,8 @@ def test_messages_are_acknowledged_in_batches() -> None:
 def test_after_a_drop_it_says_what_it_has_and_sends_again_what_the_gateway_has_not() -> None:
     state = begun()
     hear(state, **stream(1))  # so the create of a has come
-    state.sent("create b", "b")
-    state.sent("cancel a", None)
+    state.sent(Due("create b", begins="b"))
+    state.sent(Due("cancel a", cancels="a"))
     assert state.can_resume
     assert state.headers == [("cf-aig-resume", "t1")]
     state.begin()
@@ -77,6 +78,40 @@ def test_after_a_drop_it_says_what_it_has_and_sends_again_what_the_gateway_has_n
     assert state.due() is None
     assert state.headers == [("cf-aig-resume", "t2")]
     assert hear(state, **stream(2, "b"))
+
+
+def come_back(state: Resumption, received: int, token: str = "t2") -> list[str]:
+    """On another socket the gateway says that it has ``received``. What is sent again."""
+    state.begin()
+    told(state, token)
+    state.due()  # what it has
+    hear(state, type="universal.resumed", received=received)
+    return list(iter(state.due, None))
+
+
+def test_a_ping_is_never_sent_again_but_counts() -> None:
+    state = begun()  # 1: the create of a
+    for _ in range(3):
+        state.sent(Due("ping"))
+    state.sent(Due("create b", begins="b"))
+    state.sent(Due("ping"))
+    assert come_back(state, 2) == ["create b"]
+    assert come_back(state, 3, "t3") == [], "it was the third that the gateway got"
+    state.sent(Due("create c", begins="c"))
+    assert come_back(state, 3, "t4") == ["create c"]
+
+
+def test_a_cancel_is_not_sent_again_if_its_exchange_is_over() -> None:
+    state = begun()
+    hear(state, **stream(1))
+    state.sent(Due("create b", begins="b"))
+    hear(state, **stream(2, "b"))
+    state.sent(Due("cancel a", cancels="a"))
+    state.sent(Due("cancel b", cancels="b"))
+    hear(state, type="universal.done", metadata={"eventId": "a"}, n=3)
+    assert come_back(state, 2) == ["cancel b"]
+    hear(state, type="universal.cancelled", metadata={"eventId": "b"}, n=4)
+    assert come_back(state, 2, "t3") == []
 
 
 def test_until_the_session_is_resumed_the_token_before_is_a_second_choice() -> None:
@@ -98,10 +133,10 @@ def test_until_the_session_is_resumed_the_token_before_is_a_second_choice() -> N
 def test_a_gateway_that_keeps_no_sessions_is_no_trouble() -> None:
     state = Resumption()
     state.begin()
-    state.sent("create a", "a")
+    state.sent(Due("create a", begins="a"))
     assert hear(state, type="universal.pong")
     assert not state.can_resume
-    state.sent("create b", "b")
+    state.sent(Due("create b", begins="b"))
     assert hear(state, type="universal.pong")
     state.begin()
     assert not state.waits

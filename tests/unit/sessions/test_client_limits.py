@@ -70,6 +70,22 @@ def test_cancels_count_for_a_while_beside_what_runs() -> None:
     assert not refusal(found, now=1.5)
 
 
+def test_cancels_go_with_a_session_to_its_next_connection() -> None:
+    old, new = limits(exchanges_per_connection=2), limits(exchanges_per_connection=2)
+    session = Busy(1)
+    old.joined(session)
+    new.cancelled(0.2)
+    for _ in range(2):
+        old.cancelled(0.5)
+    new.take_over(session, old)
+    assert "3 were cancelled" in refusal(new, now=0.6)
+    old.joined(Busy(1))
+    assert not refusal(old, now=0.6), "they count once"
+    new.take_over(session, new)
+    assert "3 were cancelled" in refusal(new, now=0.6)
+    assert not refusal(new, now=1.2), "each is over in its time"
+
+
 STEP = {"provider": "openai", "endpoint": "chat/completions"}
 
 

@@ -102,3 +102,17 @@ def test_without_memory_all_wait() -> None:
     services.run_deferred(0.0)
     assert [collecting.paused, streaming.paused, other.exchanges[0].paused] == [False] * 3
     found.left(member)
+
+
+def test_what_left_is_not_resumed() -> None:
+    found, services = budget()
+    gone, stays = Member(Exchange()), Member(Exchange())
+    for member in (gone, stays):
+        found.joined(member)
+        found.squeeze(member, on=True)
+    services.run_deferred(0.0)
+    for member in (gone, stays):
+        found.squeeze(member, on=False)
+    found.left(gone)
+    services.run_deferred(0.0)
+    assert [member.exchanges[0].paused for member in (gone, stays)] == [True, False], "another budget has it now"

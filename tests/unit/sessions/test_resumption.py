@@ -609,3 +609,18 @@ def test_limits_of_a_connection_go_with_the_session() -> None:
     clients.pass_time(1.5)
     second.create("c")
     second.dialled()
+
+
+def test_cancels_count_also_after_coming_back() -> None:
+    clients = Clients(config(limits=Limits(exchanges_per_connection=1)))
+    client, token = clients.first()
+    for event_id in "ab":
+        client.create(event_id)
+        client.say(type="universal.cancel", eventId=event_id)
+        client.messages()
+    lose(client)
+    second = resumed(clients, token, 2)
+    second.messages()
+    second.create("c")
+    (refused,) = second.messages()
+    assert "2 were cancelled within" in refused["response"]["error"][0]["message"]
