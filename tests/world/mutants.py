@@ -571,8 +571,8 @@ FAULTS: list[Mutant] = [
     Mutant(
         "one stream more than the provider takes",
         "wires.http2.client",
-        "min(self._max_streams, limit) - len(self._streams))",
-        "min(self._max_streams, limit + 1) - len(self._streams))",
+        "min(self._max_streams, self._h2.remote_settings.max_concurrent_streams)",
+        "min(self._max_streams, self._h2.remote_settings.max_concurrent_streams + 1)",
     ),
     Mutant(
         "what waits for a stream goes on with its connection alone",
