@@ -28,6 +28,9 @@ from aigw_sansio.wires.http2.server import Http2Server
 STREAMS = 3
 #: PING frames of a flood, fewer than what makes the gateway ask whether its peer reads.
 PINGS = 1000
+#: The most bytes of answers to PINGs that wait for a peer that does not read them; one that asks for more is told to calm
+#: down.
+UNREAD = 4096 * len(PING)
 
 
 def _event_id(text: str) -> str | None:
@@ -187,6 +190,7 @@ class Http2World(World):
         if pipe is None:
             return None
         pipe.inbound += PING * PINGS
+        pipe.dense = True
         return f"{pipe} {self._while_others_are_served(pipe, much)}"
 
     def may_ask(self, pipe: Pipe) -> bool:
@@ -282,7 +286,9 @@ class Http2World(World):
     def bound(self, pipe: Pipe) -> int:
         """One pull of the wire above the mark, control frames, and what each stream has."""
         bound = super().bound(pipe)
-        return bound if pipe.caller is None else HIGH + 65536 + 8000 + STREAMS * bound
+        if pipe.caller is None:
+            return bound + (UNREAD if pipe.dense else 0)
+        return HIGH + 65536 + 8000 + STREAMS * bound
 
 
 @contextmanager
