@@ -74,6 +74,7 @@ class Claim:
         "placed",
         "shared",
         "taken",
+        "unasked",
         "unreported",
         "users",
     )
@@ -87,6 +88,8 @@ class Claim:
         self.shared = "count" in settings.ask
         #: The host knows that it runs, or need not.
         self.placed = self.concurrency is None
+        #: It has a place here, of which the host was not told.
+        self.unasked = False
         self.unreported = Unreported(settings.unreported_tokens)
         #: The counts that it has its part of, by rule and value.
         self.taken: set[tuple[str, str]] = set()

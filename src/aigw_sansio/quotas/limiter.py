@@ -119,6 +119,7 @@ class Limiter:
             return Denial(FaultKind.OVERLOADED, Side.GATEWAY, detail, retryable=True, status=503, code=2010)
         refused = answer.refused
         if refused is None:
+            self._claims.begins(claim)
             claim.placed = True
             claim.taken.update((counter.rule, counter.value) for counter in asked)
             return None

@@ -5,7 +5,8 @@ know: counters, and who runs.
 
 A process alone knows who runs. If several share the limit, the host is told how many run here: with each question
 whether one more may, when fewer run, and again in time, so that the host can forget a process that does not come back
-(``lease_s``). It is always told all that run; so nothing has to be told twice, and one message at a time is enough.
+(``lease_s``). It is always told all that run; so nothing has to be told twice, and one message at a time is enough. Who
+has not been asked for yet takes part here, but is not told: else the first of those who wait is refused for the others.
 """
 
 from ..effects import Answer
@@ -19,13 +20,19 @@ _TOLD_IN_LEASE = 3
 
 
 class _Gateway:
-    """Those of one gateway. ``told``: what the host heard last; ``telling``: it is being told."""
+    """Those of one gateway. ``unasked`` of those that are ``running`` have not been asked for. ``told``: what the host
+    heard last; ``telling``: it is being told."""
 
-    __slots__ = ("running", "shared", "telling", "told")
+    __slots__ = ("running", "shared", "telling", "told", "unasked")
 
     def __init__(self) -> None:
-        self.running = self.told = 0
+        self.running = self.told = self.unasked = 0
         self.shared = self.telling = False
+
+    @property
+    def shown(self) -> int:
+        """How many the host is to know of."""
+        return self.running - self.unasked
 
 
 class RunningClaims:
@@ -56,12 +63,22 @@ class RunningClaims:
         if here.running >= most:
             return no_place(claim)
         here.running += 1
+        if claim.shared:
+            claim.unasked = True
+            here.unasked += 1
         return None
+
+    def begins(self, claim: Claim) -> None:
+        """It is asked for, or goes on without: from now on the host is told of it."""
+        if claim.unasked:
+            claim.unasked = False
+            self._gateways[claim.gateway].unasked -= 1
 
     def asked(self, claim: Claim, now: float) -> Places | None:
         """What the host must be asked for ``claim`` to run; ``None``: nothing, or it runs already."""
         if claim.concurrency is None or claim.placed:
             return None
+        self.begins(claim)
         here = self._gateways[claim.gateway]
         if not here.shared:
             here.shared = True
@@ -73,6 +90,7 @@ class RunningClaims:
         """It does not run any more. What the host is to be told of it, if anything is; then call :meth:`told`."""
         if claim.concurrency is None:
             return None
+        self.begins(claim)
         here = self._gateways[claim.gateway]
         here.running -= 1
         return self._less(claim.gateway, here)
@@ -95,7 +113,7 @@ class RunningClaims:
     def _less(self, gateway: str, here: _Gateway) -> Places | None:
         if here.telling:
             return None
-        if here.shared and here.told > here.running:
+        if here.shared and here.told > here.shown:
             here.telling = True
             return self._places(gateway, here, None)
         if not here.running:
@@ -106,11 +124,11 @@ class RunningClaims:
         if not self._holder:  # not before it is needed, so that nobody else's random bytes change
             self._holder = self._services.random.bytes(12).hex()
         self._number += 1
-        here.told = here.running
+        here.told = here.shown
         return Places(
             gateway=gateway,
             holder=self._holder,
-            running=here.running,
+            running=here.shown,
             number=self._number,
             limit=limit,
             lease_s=self._services.config.timeouts.lease_s,

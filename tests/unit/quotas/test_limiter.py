@@ -107,7 +107,7 @@ def test_whatever_a_client_or_a_provider_says_is_counted_in_64_bits(*, shared: b
         assert [one.amount for one in rig.asked()[0]] == [2**62, 2**62]  # what was not told, all together
     else:
         assert rig.kind(quotas[2]).startswith("the budget tokens")
-        assert {window.used for window in rig.limiter._counters._windows.values()} == {2**62}
+        assert {window.used for window in rig.limiter._counters._by_gateway["a/g"].values()} == {2**62}
         alone = Limited(rules=(most,))
         first = alone.quota()
         assert alone.kind(first) == "yes"
@@ -362,6 +362,19 @@ def test_the_host_is_asked_for_a_place_and_told_when_it_is_free() -> None:
     assert (places(rig), rig.limiter.running) == ([], {})
     rig.pass_time(100.0)
     assert rig.effects() == []  # nothing runs: nothing is told
+
+
+def test_who_waits_for_what_is_owed_takes_no_place_of_who_asks_first() -> None:
+    rig = Limited(concurrency=3, ask=("count",), rules=(TOKENS,))
+    quota = rig.quota()
+    rig.take(quota)
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    quota.finish(spent_of(USAGE, None), rig.now)
+    rig.pass_time(1.0)  # the host was not told of the tokens
+    rig.take(), rig.take()
+    rig.effects()
+    rig.services.answer(last_ask(rig), Counted(), rig.now)
+    assert places(rig) == [(1, 3), (2, 3)]
 
 
 def test_with_counters_and_charges_one_question_does() -> None:

@@ -56,7 +56,7 @@ def test_a_process_alone_tells_nobody() -> None:
     assert rig.services.timers.next_deadline() is None
 
 
-def test_what_is_asked_names_all_that_run() -> None:
+def test_what_is_asked_names_all_that_were_asked_for() -> None:
     rig = Running()
     first, second = rig.claim(), rig.claim()
     rig.claims.take(first), rig.claims.take(second)
@@ -64,7 +64,10 @@ def test_what_is_asked_names_all_that_run() -> None:
     again = rig.claims.asked(second, 0.0)
     assert isinstance(asked, Places)
     assert isinstance(again, Places)
-    assert (asked.gateway, asked.running, asked.limit, asked.lease_s) == ("a/g", 2, 2, 6.0)
+    assert (asked.gateway, asked.running, asked.limit, asked.lease_s) == ("a/g", 1, 2, 6.0), (
+        "the second one still waits"
+    )
+    assert again.running == 2
     assert again.number > asked.number
     assert again.holder == asked.holder
     first.placed = True
@@ -107,3 +110,17 @@ def test_one_message_at_a_time_is_enough() -> None:
     assert rig.told() == [("a/g", 4)]
     assert rig.told() == [("a/g", 1)]
     assert rig.told() == []
+
+
+def test_who_is_not_asked_for_is_told_when_it_goes_on_without() -> None:
+    rig = Running(9)
+    claims = [rig.claim() for _ in range(4)]
+    for one in claims:
+        rig.claims.take(one)
+    rig.claims.asked(claims[0], 0.0)
+    rig.claims.begins(claims[1])
+    rig.claims.begins(claims[1])
+    rig.claims.free(claims[2])
+    rig.pass_time(2.0)
+    assert rig.told() == [("a/g", 2)]
+    assert rig.claims.running == {"a/g": 3}
