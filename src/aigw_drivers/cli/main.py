@@ -266,17 +266,23 @@ def keys(
 
 @app.command()
 def send(
-    url: Annotated[str, typer.Argument(help="ws:// or wss:// address of a gateway, with account and gateway.")],
+    url: Annotated[str, typer.Argument(help="ws://HOST/v1/ACCOUNT/GATEWAY, or wss://; behind it /compat/responses.")],
     messages: Annotated[
         list[str] | None, typer.Argument(help="JSON messages; without any, the lines of standard input.")
     ] = None,
     token: Annotated[str | None, typer.Option(envvar="AIGW_TOKEN", help="Gateway token.")] = None,
 ) -> None:
-    """Send universal messages over one socket and print all answers, until every exchange has ended."""
+    """Send messages over one socket and print all answers, until every exchange or response has ended.
+
+    They are universal messages, or at /compat/responses and /PROVIDER/responses those of Responses over WebSocket.
+    """
     texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     output = Output()
     try:
         run(lambda: send_messages(url, texts, token, output))
+    except ValueError as error:
+        _complain(error)
+        raise typer.Exit(2) from None
     except HandshakeRefused as error:
         _complain(error)
         raise typer.Exit(1) from None

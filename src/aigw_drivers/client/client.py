@@ -25,6 +25,13 @@ from .values import Mode
 from .websocket import HandshakeRefused, connect
 
 
+def check_url(url: str) -> None:
+    """Raises ``ValueError`` if ``url`` is none of a WebSocket."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("ws", "wss") or not parts.hostname:
+        raise ValueError(f"the URL of a gateway is ws://HOST/v1/ACCOUNT/GATEWAY, or wss://; not {url!r}")
+
+
 class Client(Caller[str]):
     """A client of one gateway. Use it as ``async with Client(url) as client:``; the block is left in the same task.
 
@@ -56,9 +63,7 @@ class Client(Caller[str]):
         resume: bool = False,
     ) -> None:
         super().__init__()
-        parts = urlsplit(url)
-        if parts.scheme not in ("ws", "wss") or not parts.hostname:
-            raise ValueError(f"the URL of a gateway is ws://HOST/v1/ACCOUNT/GATEWAY, or wss://; not {url!r}")
+        check_url(url)
         self._url = url
         self._headers = list(headers)
         if token is not None:

@@ -34,6 +34,9 @@ DELAYS_S: Final = (0.0, 0.2, 0.5, 1.0, 2.0)
 #: A socket that lasted less is followed by a longer delay, although it had the session.
 SHORT_S: Final = 1.0
 _UNAUTHORIZED: Final = 401
+_FOREIGN: Final = (
+    "it sent a message of another protocol; this one is spoken at ws://HOST/v1/ACCOUNT/GATEWAY, with nothing behind it"
+)
 _NO_CLOSE_FRAME: Final = 1006
 _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
 
@@ -218,11 +221,13 @@ class Link:
                 self._observer("received", _shown(data, message))
             if self._resumption is not None and not self._is_for_exchanges(self._resumption, data, message):
                 continue
-            if message is not None:
-                self._protocol.receive(message)
             if message is None:
-                logger.warning("the gateway sent a message that is none of its protocol")
-            elif message.kind == "error" and message.event_id is None and message.error is not None:
+                # Nobody knows what it is about: each exchange might wait for it for ever.
+                self._protocol.lost(1006, _FOREIGN)
+                self._scope.cancel()
+                return
+            self._protocol.receive(message)
+            if message.kind == "error" and message.event_id is None and message.error is not None:
                 logger.warning("the gateway could not use a message: %s", printable(message.error.message))
 
     def _is_for_exchanges(self, resumption: Resumption, data: str | bytes, message: Message | None) -> bool:

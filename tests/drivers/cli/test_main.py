@@ -356,6 +356,34 @@ def test_send_does_not_wait_for_what_a_cancel_never_brings() -> None:
     assert result.stdout.splitlines()[-1].startswith('{"type":"universal.cancelled"')
 
 
+def test_send_waits_for_the_ends_of_responses() -> None:
+    ask = {"type": "response.create", "model": "loopback/m", "input": "hi"}
+    unknown = {**ask, "model": "nobody/m"}
+    with serving() as (_, url):
+        messages = [json.dumps(one) for one in (ask, unknown, {"type": "response.processed"})]
+        result = run("send", f"{url}/v1/local/default/compat/responses", *messages)
+    assert result.returncode == 0, result.stderr
+    kinds = [json.loads(line)["type"] for line in result.stdout.splitlines()]
+    assert kinds[0] == "response.created"
+    assert kinds[-2:] == ["response.completed", "error"]
+
+
+def test_a_call_at_the_url_of_another_protocol_ends_and_says_so() -> None:
+    with serving() as (_, url):
+        at = f"{url}/v1/local/default/compat/responses"
+        result = run("call", "loopback", "chat/completions", "-m", "x", "hi", "--url", at)
+    assert result.returncode == 1
+    assert "another protocol" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:9/v1/a/b", "http://127.0.0.1:9/v1/a/b", "ws://"])
+def test_send_judges_its_url_as_call_does(url: str) -> None:
+    for command in (["send", url, "{}"], ["call", "loopback", "chat/completions", "-m", "x", "hi", "--url", url]):
+        result = run(*command)
+        assert result.returncode == 2
+        assert "the URL of a gateway is ws://HOST/v1/ACCOUNT/GATEWAY" in result.stderr
+
+
 def test_send_says_why_it_cannot(tmp_path: Path) -> None:
     result = run("send", "ws://127.0.0.1:9/v1/local/default", "{}")
     assert result.returncode == 1
