@@ -69,16 +69,22 @@ class MeteringEncoder(PassingEncoder[MessageT], Generic[MessageT]):
 
 
 _read: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_USUAL: Final = frozenset(
+    {"id", "object", "created", "model", "service_tier", "system_fingerprint", "choices", "usage"}
+)
 _no_choice: Final = re.compile(rb'"choices"\s*+:\s*+\[\s*+\]').search
 
 
 def _tells_only_usage(data: bytes) -> bool:
-    """Whether ``data`` is the chunk that is sent only to who asks for the usage: it has no choice."""
+    """Whether ``data`` is the chunk that is sent only to who asks for the usage: it has no choice, and nothing else to
+    tell, such as filters or costs."""
     if _no_choice(data) is None:
         return False
     try:
         told = _read(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    if not told.keys() <= _USUAL:
         return False
     choices, usage = bytes(told.get("choices", b"")), bytes(told.get("usage", b""))
     return choices.translate(None, b" \t\r\n") == b"[]" and usage.startswith(b"{")

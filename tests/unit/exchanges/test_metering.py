@@ -66,6 +66,7 @@ def test_only_the_chunk_that_tells_nothing_but_usage_is_hidden(*, hides: bool) -
 
 
 @pytest.mark.parametrize("data", [
+    b'{"choices":[],"usage":{"prompt_tokens":1},"prompt_filter_results":[]}',
     b'"choices":[]', b'{"choices":7,"usage":{}}', b'{"choices":[],"usage":1}', b'{"choices":[],"usage":null}',
     b'{"choices":[],"x":"\xff",', b'{"choices":[],"x":' + b"[" * 100_000, b'{"usage":{}}',
     b'{"choices":[],"choices":[1],"usage":{}}', b'{"x":{"choices":[]},"usage":{}}',
@@ -131,6 +132,6 @@ def test_what_counts_of_a_response_that_reports_nothing(
 ) -> None:
     seen = response(status, how=how)
     seen.read(TEXT)
-    used = seen.used()
+    used = seen.used(cut=False)
     assert (None if used is None else used.output_tokens) == output
     assert seen.usage() is None
