@@ -12,13 +12,13 @@ from ..config import Config
 from ..engine.services import Services
 from ..engine.timers import NO_TIMER
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
-from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted
+from ..events import AttemptConnected, AttemptEnded, AttemptFirstByte, AttemptStarted, UsageReported
 from ..faults import Fault, FaultKind, Side
 from ..providers.call import ProviderCall
 from ..wires.http import Headers
 from .own_parts import OwnParts, OwnReading
 from .policy import Policy
-from .record import NO_TIMES, ExchangeRecord, Times
+from .record import NO_TIMES, ExchangeRecord, Times, used_of
 from .response import ProviderResponse
 from .retry import note_status
 from .source import Call, Placed, Source, Verdict
@@ -58,7 +58,7 @@ class Attempt:
         "_call", "_complete", "_config", "_event_id", "_first_byte_s", "_first_byte_timer", "_grace_timer", "_idle_s",
         "_idle_timer", "_judged", "_lent", "_log_id", "_number", "_open", "_owner", "_paused", "_pending_fault",
         "_placed", "_policy", "_reading", "_running", "_sent", "_services", "_session", "_source", "_started", "_step",
-        "_turns", "buffered", "bytes_received", "cached", "response", "times",
+        "_turns", "buffered", "bytes_received", "cached", "response", "times", "used",
     )  # fmt: skip
 
     def __init__(
@@ -110,17 +110,16 @@ class Attempt:
         #: The response, once its head is in.
         self.response: ProviderResponse | None = None
         self.bytes_received = 0
-        #: Its response is that of another request's call.
-        self.cached = False
+        self.cached = False  #: its response is that of another request's call
         #: Bytes of the response that are held in memory.
         self.buffered = 0
         #: How long its parts took, as far as it came.
         self.times = NO_TIMES
+        self.used: UsageReported | None = None  #: by its own call, as quotas count it; known when it is closed
 
     def start(self, now: float) -> None:
         """Open the call at the source."""
         call = self._call
-        target = call.request.target.partition(b"?")[0].decode("latin-1")
         self._services.emit(
             AttemptStarted(
                 log_id=self._log_id,
@@ -128,7 +127,7 @@ class Attempt:
                 attempt=self._number,
                 provider=call.provider,
                 host=call.origin.authority,
-                target=target,
+                target=call.request.target.partition(b"?")[0].decode("latin-1"),
                 session=self._session,
                 event_id=self._event_id,
             )
@@ -146,13 +145,13 @@ class Attempt:
         self._turns.withdraw(self)
         for timer in (self._first_byte_timer, self._idle_timer, self._grace_timer):
             timer.close()
-        status = self.response.status if self.response is not None else None
+        response, own = self.response, not self.cached
         self._services.emit(
             AttemptEnded(
                 log_id=self._log_id,
                 step=self._step,
                 attempt=self._number,
-                status=status,
+                status=None if response is None else response.status,
                 fault=fault,
                 after_s=now - self._started,
                 session=self._session,
@@ -160,11 +159,12 @@ class Attempt:
                 provider=self._call.provider,
             )
         )
-        response = self.response
+        used = used_of(self._call, response, fault, sent=own and (self._sent or response is not None))
+        self.used = used if own else None
         whole = response is not None and response.over and response.fault is None
         if self._judged is not None:
             judged, self._judged = self._judged, None
-            judged.settle(Verdict() if response is None else response.verdict(fault), now)
+            judged.settle(Verdict(None, used) if response is None else response.verdict(fault, used), now)
         if response is not None:
             response.close()
         call, self._running = self._running, None

@@ -322,7 +322,7 @@ class Exchange(Generic[MessageT]):
         """An attempt failed before the commit: another one follows, or the end. ``wait_s``: as the body asks for."""
         response = self._response
         headers = response.headers if response is not None else []
-        self._record.charge_failed(self._steps[self._step], None if self._is_cached else response, now)
+        self._record.charge_failed(self._steps[self._step], self._attempt.used if self._attempt else None, now)
         other = response is not None and self._steps[self._step].has_another_key(response.status, self._tries)
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now), has_another_key=other)
         self._attempts -= isinstance(fault, Denial)  # nothing was sent
@@ -394,7 +394,7 @@ class Exchange(Generic[MessageT]):
     def _clear_attempt(self) -> None:
         """Keep nothing of an ended attempt except what the record tells: its bytes, its times, its type."""
         if self._attempt is not None:
-            self._record.note_response(self._attempt.response)
+            self._record.note_response(self._attempt.response, self._attempt.used)
             self._record.times = self._attempt.times
             self._record.bytes_received += self._attempt.bytes_received
             self._without_a_call += self._attempt.cached

@@ -20,6 +20,7 @@ from ..quotas.claim import NOTHING, spent_of
 from ..quotas.costs import cost_of
 from ..quoting import LONGEST
 from .encoder import KeptText
+from .estimate import cut_short, unanswered
 from .ports import Caller, Ending, PlannedStep
 from .response import ProviderResponse
 
@@ -37,6 +38,18 @@ class Times(NamedTuple):
 
 
 NO_TIMES: Final = Times(None, None, None)
+
+
+def used_of(
+    call: ProviderCall, response: ProviderResponse | None, fault: Fault | None, *, sent: bool
+) -> UsageReported | None:
+    """What ``call`` used, as quotas count it. ``response``: what came of it. ``fault``: why it is not shown. ``sent``:
+    its provider has the request, and from nobody else."""
+    cut = sent and cut_short(fault)
+    if response is not None:
+        return response.used(cut=cut)
+    how = None if call.quota is None else call.quota.unreported
+    return unanswered(how, call.request.body) if cut and how is not None else None
 
 
 class ExchangeRecord:
@@ -78,12 +91,11 @@ class ExchangeRecord:
         request = passed_on(call.request, given, self.log_id, attempt, traces=traces)
         return call if request is call.request else msgspec.structs.replace(call, request=request)
 
-    def note_response(self, response: ProviderResponse | None) -> None:
-        """An attempt has ended: keep what is told of its ``response``."""
-        self.used = None
+    def note_response(self, response: ProviderResponse | None, used: UsageReported | None) -> None:
+        """An attempt has ended: keep what is told of its ``response``, and what it ``used``."""
+        self.used = used
         if response is not None:
             self.content_type = response.content_type
-            self.used = response.used()
 
     def tell_start(self, services: Services, steps: int) -> None:
         """Emit ``RequestAdmitted``."""
@@ -101,12 +113,11 @@ class ExchangeRecord:
         )
 
     @staticmethod
-    def charge_failed(step: PlannedStep, response: ProviderResponse | None, now: float) -> None:
-        """Have quotas count what a try of ``step`` used: its ``response`` has failed, and another try may follow."""
+    def charge_failed(step: PlannedStep, usage: UsageReported | None, now: float) -> None:
+        """Have quotas count what a try of ``step`` used: it has failed, and another try may follow."""
         quota, price = step.call.quota, step.price
         if quota is None:
             return
-        usage = None if response is None else response.used()
         # What a client says that all of it costs is counted once, at the end.
         each = price is not None and price.total_cost is None
         quota.charge(spent_of(usage, cost_of(price, usage) if price is not None and each else None), now)

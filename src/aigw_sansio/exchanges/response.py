@@ -26,7 +26,7 @@ from ..formats.usage import UsageMeter
 from ..quotas.claim import Unreported
 from ..wires.heads import header_values
 from ..wires.http import Headers
-from .estimate import Estimate
+from .estimate import Estimate, cut_short
 from .hidden_keys import ALL, HiddenKeys, any_bytes
 from .own_parts import GuardedDecoder, OwnParts
 from .read_depth import ReadDepth
@@ -37,7 +37,6 @@ from .source import Verdict
 _LOOK_AT: Final = 64 * 1024
 #: The terminator, as readers know it: the decoder of event streams takes it out.
 _DONE = Chunk(b"[DONE]")
-_OWN_CLOCKS: Final = frozenset({FaultKind.FIRST_BYTE_TIMEOUT, FaultKind.IDLE_TIMEOUT, FaultKind.TOTAL_TIMEOUT})
 
 
 class ProviderResponse:
@@ -384,13 +383,13 @@ class ProviderResponse:
             return False
         return not (self.is_stream and self.known) or self.ended_well
 
-    def verdict(self, fault: Fault | None) -> Verdict:
-        """What its reader says of it at the end. ``fault``: why it was not shown to its end. That its reader left, or
-        had no more time for it, makes no response bad."""
+    def verdict(self, fault: Fault | None, used: UsageReported | None) -> Verdict:
+        """What its reader, who knows what it ``used``, says of it at the end. ``fault``: why it was not shown to its
+        end. That its reader left, or had no more time for it, makes no response bad."""
         good: bool | None = self.may_be_kept
         if fault is not None:
-            good = False if fault.side is Side.PROVIDER and fault.kind not in _OWN_CLOCKS else None
-        return Verdict(good, self.used())
+            good = None if cut_short(fault) else False
+        return Verdict(good, used)
 
     def failure(self, events: list[ProviderEvent]) -> ResponseFailed | None:
         """Why a response of status 2xx without content is none, if it is none (client protocol, section 3.3).
@@ -428,10 +427,10 @@ class ProviderResponse:
         """The usage as far as it is known: final only if the format's own end came."""
         return self.meter.total(complete=self.complete and not self._failed)
 
-    def used(self) -> UsageReported | None:
-        """The same as quotas count it: with what its provider has not reported."""
+    def used(self, *, cut: bool) -> UsageReported | None:
+        """The same as quotas count it: with what its provider has not reported. ``cut``: see :func:`.cut_short`."""
         usage = self.usage()
-        return usage if self._estimate is None else self._estimate.complete(usage, self.status)
+        return usage if self._estimate is None else self._estimate.complete(usage, self.status, cut=cut)
 
     def _note(self, events: list[ProviderEvent]) -> list[ProviderEvent]:
         if self._estimate is not None:

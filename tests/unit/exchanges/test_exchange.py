@@ -28,7 +28,8 @@ from aigw_sansio.faults import Fault, FaultKind, Side
 from aigw_sansio.ids import ConnId, CustomCost
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.call import ProviderCall
-from aigw_sansio.quotas.claim import Claim, Spent, StepQuota
+from aigw_sansio.quota_rules import Counter
+from aigw_sansio.quotas.claim import Charge, Claim, Spent, StepQuota
 from aigw_sansio.wires.http import Request
 
 ROLE = b'{"choices":[{"index":0,"delta":{"role":"assistant"}}]}'
@@ -854,13 +855,13 @@ def test_usage_is_final_only_where_the_answer_came_to_its_end(complete: bool) ->
 class Charges:
     """What is charged, of each step."""
 
-    def __init__(self, client: Client, prices: list[CustomCost | None]) -> None:
+    def __init__(self, client: Client, prices: list[CustomCost | None], charges: tuple[Charge, ...] = ()) -> None:
         self.charged: list[Spent] = []
         self.ended: list[Spent] = []
         claim = Claim("a/g", GatewaySettings())
         claim.keeper = self
         client.exchange_._steps = [
-            step._replace(price=price, call=msgspec.structs.replace(step.call, quota=StepQuota(claim, (), ())))
+            step._replace(price=price, call=msgspec.structs.replace(step.call, quota=StepQuota(claim, (), charges)))
             for step, price in zip(client.exchange_._steps, prices, strict=True)
         ]
 
@@ -902,6 +903,37 @@ def test_a_try_that_is_running_is_charged_at_its_end() -> None:
     client.begin(start)
     client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
     assert (charges.charged, charges.ended) == ([Spent(6, 10_000_000_000)], [Spent(6, 10_000_000_000)])
+
+
+@pytest.mark.parametrize(
+    ("state", "tokens"), [(S.PLACING, 0), (S.SENDING, 0), (S.WAITING, 1), (S.READING, 1), (S.BACKOFF, 0)]
+)
+@pytest.mark.parametrize("how", ["cancelled", "fault"])
+def test_a_request_that_its_provider_has_is_charged_also_if_it_is_cut_short(
+    state: ExchangeState, tokens: int, how: str
+) -> None:
+    client = Client({"attempts": 2, "delay_s": 1.0})
+    counter = Counter(gateway="a/g", rule="r", value="", amount=0, limit=9, interval_s=60, sliding=True)
+    charges = Charges(client, [None], (Charge("tokens", counter),))
+    client.exchange_._attempt._call = client.exchange_._steps[0].call  # type: ignore[union-attr]
+    reach(client, state)
+    if how == "cancelled":
+        client.exchange_.cancel("cancelled", Side.CLIENT, CANCEL, client.now)
+    else:
+        client.exchange_.fail(Fault(FaultKind.TOTAL_TIMEOUT, Side.PROVIDER, "x", retryable=True), client.now)
+    assert sum(spent.tokens for spent in (*charges.charged, *charges.ended)) == tokens
+
+
+def test_each_try_that_timed_out_is_charged() -> None:
+    client = Client({"attempts": 2, "first_byte_ceiling_s": 5.0})
+    counter = Counter(gateway="a/g", rule="r", value="", amount=0, limit=9, interval_s=60, sliding=True)
+    charges = Charges(client, [None], (Charge("tokens", counter),))
+    client.exchange_._attempt._call = client.exchange_._steps[0].call  # type: ignore[union-attr]
+    for _ in range(2):
+        client.connect(client.latest)
+        client.pass_time(6.0)
+    assert [spent.tokens for spent in charges.charged] == [1, 1]
+    assert [spent.tokens for spent in charges.ended] == [0]
 
 
 def test_usage_is_left_out_when_unknown() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.rigs.cache_host import STREAM, WHOLE, CacheHost, create, messages, status_of
 
 from aigw_drivers.testing import MockRequest, MockResponse, VirtualClient, Wait
-from aigw_sansio.config import GatewaySettings, ProviderSettings
+from aigw_sansio.config import GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.formats.mistral import MISTRAL
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES
 from aigw_sansio.quota_rules import QuotaRule
@@ -158,6 +158,36 @@ def test_who_leaves_before_the_usage_comes_pays_for_what_came() -> None:
         assert budget_is_used(host)
         (ended,) = [end for end in host.ended() if end.how == "gone"]
         assert ended.usage is None, "a record tells what was reported"
+
+
+def silently(request: MockRequest) -> MockResponse:
+    """Says nothing for long, and then it says no text."""
+    if b"another" in request.body:
+        return MockResponse.json(WHOLE)
+
+    def parts() -> Any:
+        yield b": nothing\n\n"
+        yield Wait(100.0)
+
+    return MockResponse(200, parts(), {"content-type": "text/event-stream"})
+
+
+@pytest.mark.parametrize("how", ["leaves", "cancels", "times out"])
+@pytest.mark.parametrize("tokens", [None, 20, 0])
+def test_a_request_that_was_sent_counts_also_if_its_client_waits_for_no_text(how: str, tokens: int | None) -> None:
+    settings = GatewaySettings(rules=(TOKENS,), unreported_tokens=tokens)
+    with CacheHost(silently, gateways={"local/default": settings}, timeouts=Timeouts(total_s=5.0)) as host:
+        client = host.connect()
+        name = create(client, {**ASKED, "user": "u" * 80})
+        host.advance(1.0)
+        assert not budget_is_used(host)
+        if how == "leaves":
+            client.close()
+        elif how == "cancels":
+            client.send(json.dumps({"type": "universal.cancel", "eventId": name}))
+        host.advance(5.0)
+        assert host.ended()[-1].usage is None
+        assert budget_is_used(host) is (tokens != 0)
 
 
 @pytest.mark.parametrize(("tokens", "used"), [(19, False), (20, True)])
