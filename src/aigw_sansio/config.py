@@ -256,6 +256,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Name
     models: tuple[str, ...] = ()  #: the provider's names of those that clients are told of; others can be asked too
     #: What tokens cost, by the name of a model. One that ends with ``*`` is for all that begin with it.
     prices: dict[str, CustomCost] = {}
+    ask_usage: bool = True  #: it may be asked to report the tokens of a stream; some servers refuse such a request
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
     #: The HTTP proxy to this provider, "http://USER:PASSWORD@HOST:PORT", in place of that of all; "none": no proxy.
@@ -283,7 +284,8 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Name
             f"api_key={self.api_key!r}, more_keys={self.more_keys!r}, headers={names!r}, "
             f"origin={self.origin!r}, key_in={self.key_in!r}, "
             f"subprotocols={self.subprotocols!r}, methods={self.methods!r}, models={self.models!r}, "
-            f"prices={self.prices!r}, http2={self.http2!r}, ca_file={self.ca_file!r}, proxy={self.proxy!r})"
+            f"prices={self.prices!r}, ask_usage={self.ask_usage!r}, http2={self.http2!r}, ca_file={self.ca_file!r}, "
+            f"proxy={self.proxy!r})"
         )
 
 

@@ -294,15 +294,15 @@ def _plan_step(
         return call
     metered = claim is not None and client.settings.has_budgets
     asking = None
-    if metered and client.settings.ask_usage:
-        asking = asking_usage(call.provider, call.format, call.request.body)
+    own = providers.get(call.provider, NO_SETTINGS)
+    if metered and client.settings.ask_usage and own.ask_usage:
+        asking = asking_usage(call.provider, call.format, call.request.body, call.request.target)
     if asking is not None:
         grown += len(asking) - len(call.request.body)
         build = partial(build, body=asking)
         call = build(settings=providers)  # anew, because it may be signed
         if isinstance(call, Fault):
             return call
-    own = providers.get(call.provider, NO_SETTINGS)
     refused = refuse_call(
         client.settings,
         provider=call.provider,

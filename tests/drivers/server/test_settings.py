@@ -219,6 +219,8 @@ def test_quotas_and_prices() -> None:
     [gateways."a/c"]
     rate_limiting_limit = 0
     spend_limits = { enabled = false, rules = [{ limit = 1, window = 9 }] }
+    [providers.openai]
+    ask_usage = false
     [providers.openai.prices."gpt-4o*"]
     per_token_in = 2.5e-6
     per_token_out = 1e-5
@@ -250,7 +252,7 @@ def test_quotas_and_prices() -> None:
         "a/c": GatewaySettings(),
     }
     prices = {"gpt-4o*": CustomCost(per_token_in=2.5e-6, per_token_out=1e-5, per_audio_token_out=1)}
-    assert config.providers == {"openai": ProviderSettings(prices=prices)}
+    assert config.providers == {"openai": ProviderSettings(prices=prices, ask_usage=False)}
 
 
 GATEWAY = '[gateways."a/b"]\n'

@@ -37,7 +37,7 @@ USAGE = {"choices": [], "usage": {"prompt_tokens": 15, "completion_tokens": 5, "
     ("", False),
 ])  # fmt: skip
 def test_which_requests_are_asked(body: str, *, asks: bool) -> None:
-    found = asking_usage("openai", "openai-chat", body.encode())
+    found = asking_usage("openai", "openai-chat", body.encode(), b"/")
     assert (found is not None) is asks
     if found is not None:
         before, after = json.loads(body), json.loads(found)
@@ -48,15 +48,37 @@ def test_which_requests_are_asked(body: str, *, asks: bool) -> None:
 
 def test_numbers_and_spellings_of_the_client_stay() -> None:
     body = b'{"stream":true,"seed":12345678901234567890,"temperature":1.0,"user":"\\u00e9"}'
-    found = asking_usage("groq", "openai-completions", body)
+    found = asking_usage("groq", "openai-completions", body, b"/")
     assert found == body[:-1] + b',"stream_options":{"include_usage":true}}'
 
 
 def test_who_cannot_be_asked_is_not() -> None:
     body = b'{"stream":true}'
-    assert asking_usage("perplexity-ai", "openai-chat", body) is None
-    assert asking_usage("anthropic", "anthropic-messages", body) is None
-    assert asking_usage("openai", "openai-responses", body) is None
+    assert asking_usage("perplexity-ai", "openai-chat", body, b"/") is None
+    assert asking_usage("anthropic", "anthropic-messages", body, b"/") is None
+    assert asking_usage("openai", "openai-responses", body, b"/") is None
+
+
+@pytest.mark.parametrize(("version", "asks"), [
+    ("2024-09-01-preview", True), ("2024-10-21", True), ("preview", True), ("2024-08-01-preview", False),
+    ("2023-05-15", False),
+])  # fmt: skip
+def test_an_old_version_of_azure_is_not_asked(version: str, *, asks: bool) -> None:
+    target = f"/openai/deployments/d/chat/completions?x=1&api-version={version}".encode()
+    body = b'{"stream":true}'
+    assert (asking_usage("azure-openai", "openai-chat", body, target) is not None) is asks
+    assert asking_usage("openai", "openai-chat", body, target) is not None
+
+
+def test_a_provider_that_refuses_the_question_need_not_be_asked() -> None:
+    off = {"openai": ProviderSettings(ask_usage=False)}
+    for own, common in ((off, {}), ({}, off)):
+        settings = {"local/default": GatewaySettings(rules=(TOKENS,), provider_settings=own)}
+        with CacheHost(answering, gateways=settings, providers=common) as host:
+            client = host.connect()
+            create(client, ASKED)
+            create(client, ASKED, provider="groq")
+            assert [b"stream_options" in one.body for one in host.asked] == [False, True]
 
 
 def test_the_translation_knows_the_same_providers() -> None:
