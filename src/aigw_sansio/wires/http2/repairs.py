@@ -29,8 +29,8 @@ class _Connection(H2Connection):
 
 
 class _Encoder(Encoder):
-    """Compresses a section anew only if that may give something else than before: if the table has changed since, be it
-    by the section itself."""
+    """Compresses a section anew only if that may give something else than before, or must change the table: a section
+    that has just put entries there is compressed once more, to references, on every connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,10 +51,13 @@ class _Encoder(Encoder):
             or section.size != table.maxsize
             or (entries and section.first is not entries[0])
         ):
-            section.first, section.count, section.size = entries[0] if entries else None, len(entries), table.maxsize
+            first, count = entries[0] if entries else None, len(entries)
+            section.first, section.count, section.size = first, count, table.maxsize
             announces = table.resized
             block = super().encode(section.fields, huffman)
-            section.block = None if announces else block
+            # Sent again without us, what adds an entry would add it to the peer's table only.
+            adds = len(entries) != count or (entries and entries[0] is not first)
+            section.block = None if announces or adds else block
         return block if self.length is None else b"%b%b%c%b" % (block, _LENGTH, len(self.length), self.length)
 
 

@@ -5,9 +5,11 @@ from h2.connection import H2Connection
 from h2.events import DataReceived, StreamEnded
 from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes
+from hpack import Decoder
 from tests.peers import http2_frames as peers
 from tests.peers.http2_frames import data, goaway, headers, rst, settings, update
 
+from aigw_sansio.wires.head_memo import HeaderSection
 from aigw_sansio.wires.http2 import repairs
 
 REQUEST = [(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/")]
@@ -112,6 +114,22 @@ def test_a_table_size_that_is_named_twice_is_still_announced() -> None:
     assert forgotten  # by hpack
     assert conn.encoder.encode([(b":method", b"GET")])[:1] == b"\x20"
     assert conn.encoder.encode([(b":method", b"GET")])[:1] != b"\x20"
+
+
+def test_a_section_that_is_sent_again_leaves_both_tables_equal_on_every_connection() -> None:
+    section = HeaderSection([(name.encode(), value.encode()) for name, value in REQUEST] + [(b"x-own", b"x" * 60)])
+    for streams in ((1,), (1, 3, 5, 7), (1, 3, 5, 7)):
+        conn = repairs.start(client=True, settings={}, head_limit=4096, stream_window=70_000)
+        conn.receive_data(settings())
+        conn.data_to_send()
+        peer, sizes = Decoder(), []
+        for stream in streams:
+            repairs.send_request(conn, stream, section, b"17", end_stream=False)
+            [frame] = peers.frames(conn.data_to_send())
+            sizes.append(len(frame[3]))
+            assert dict(peer.decode(frame[3], raw=True)) == {**dict(section.fields), b"content-length": b"17"}
+            assert list(conn.encoder.header_table.dynamic_entries) == list(peer.header_table.dynamic_entries)
+        assert all(size < sizes[0] for size in sizes[1:])
 
 
 def test_h2_forgets_closed_streams_in_time() -> None:
