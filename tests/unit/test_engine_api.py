@@ -79,3 +79,5 @@ def test_inputs_of_the_host_are_beside_the_interface() -> None:
 
 def test_a_read_is_64_kib() -> None:
     assert READ_SIZE == 131072
+    for pull in (Gateway.data_to_send, Gateway.messages_to_send):
+        assert inspect.signature(pull).parameters["limit"].default == READ_SIZE

@@ -16,9 +16,7 @@ import anyio
 from anyio.abc import ByteStream, SocketAttribute
 from anyio.streams.tls import TLSAttribute
 
-from aigw_sansio import READ_SIZE
-
-from .link import ByteSocket
+from .link import LARGE_READ_SIZE, ByteSocket
 from .reports import report
 from .sockets import address_text, local_address, make_non_blocking
 
@@ -113,7 +111,7 @@ class _Carrier:
     async def _to_pair(self) -> None:
         try:
             while True:
-                data = await self._stream.receive(READ_SIZE)
+                data = await self._stream.receive(LARGE_READ_SIZE)
                 while data:
                     try:
                         data = data[self._pair.send(data) :]
@@ -127,7 +125,7 @@ class _Carrier:
         while True:
             await anyio.wait_readable(self._pair)
             try:
-                data = self._pair.recv(READ_SIZE)
+                data = self._pair.recv(LARGE_READ_SIZE)
             except BlockingIOError:
                 continue
             if not data:

@@ -7,13 +7,16 @@ from typing import Final, Protocol
 
 import anyio
 
-from aigw_sansio import ConnId
+from aigw_sansio import READ_SIZE, ConnId
 
 from .tls import TlsPipe
 
 #: The size of reads until one is full. The memory for a read is given back as far as it was not used, which costs more
 #: for larger ones.
 FIRST_READ_SIZE: Final = 65536
+#: The size of later reads. Under TLS a read may complete a record that began earlier, so one record more is allowed to
+#: come of it. And from 128 KiB on, glibc would map memory anew for each read: three system calls.
+LARGE_READ_SIZE: Final = READ_SIZE - 16384
 
 
 class ByteSocket(Protocol):

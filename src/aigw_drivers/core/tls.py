@@ -12,14 +12,14 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from aigw_sansio import READ_SIZE
-
 from .client_hello import ClientHello
 
 #: The most unsent output of TLS itself: tickets, key updates, alerts. A peer that causes more, and reads none, attacks.
 MAX_CONTROL_BYTES = 65536
 
 
+#: The most plaintext of one record (RFC 8446 section 5.1); a read gives no more.
+_RECORD_BYTES = 16384
 #: The fatal alert no_application_protocol, as a record of its own (RFC 7301 section 3.2).
 _NO_PROTOCOL = b"\x15\x03\x03\x00\x02\x02\x78"
 
@@ -138,7 +138,7 @@ class TlsPipe:
         first = b""
         rest: list[bytes] = []
         try:
-            while piece := self._read(READ_SIZE):
+            while piece := self._read(_RECORD_BYTES):
                 if first:
                     rest.append(piece)
                 else:

@@ -34,15 +34,12 @@ from aigw_sansio import (
     ResumeReading,
 )
 
-from .link import Link
+from .link import LARGE_READ_SIZE, Link
 from .readiness import Readiness
 from .reports import logger, report
 from .sockets import close_socket, failure_text
 from .tls import MAX_CONTROL_BYTES, TlsPipe
 from .turn import PATIENCE_S, READ_COST_BYTES, TURN_BYTES, Turn
-
-#: A read under TLS is smaller by one record, because a record that began earlier may be completed by it.
-TLS_READ_SIZE = READ_SIZE - 16384
 
 
 class Transfer(ABC):
@@ -155,8 +152,11 @@ class Transfer(ABC):
             self._unflushed = {link: None for link in links if link in awaited}
             links = {link: None for link in links if link not in awaited}
         else:
-            self._unflushed, self._turn_bytes = {}, 0
-        self._patient_until = self._now + PATIENCE_S if self._unflushed else inf
+            self._unflushed = {}
+        if self._unflushed:
+            self._patient_until = self._now + PATIENCE_S
+        else:
+            self._patient_until, self._turn_bytes = inf, 0
         if not links:
             return
         self._now = self._clock()
@@ -220,7 +220,7 @@ class Transfer(ABC):
             self._on_read(link, b"", exc)
             return
         if len(data) == size:
-            link.read_size = READ_SIZE if link.tls is None else TLS_READ_SIZE
+            link.read_size = LARGE_READ_SIZE
         self._on_read(link, data)
 
     def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:
@@ -298,7 +298,7 @@ class Transfer(ABC):
         conn = link.conn
         pipe = link.tls
         try:
-            while data := pull(conn):
+            while data := pull(conn, READ_SIZE):
                 size = len(data)
                 if pipe is not None:
                     data = pipe.encrypt(data)

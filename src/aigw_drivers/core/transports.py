@@ -15,12 +15,11 @@ import os
 from collections.abc import Callable
 from typing import cast
 
-from .link import Link
+from .link import LARGE_READ_SIZE, Link
 from .readiness import turn_the_loop
-from .transfer import TLS_READ_SIZE
 
 #: The largest read. Under TLS, plaintext of a record that began in an earlier read may be added.
-_READ_SIZE = TLS_READ_SIZE
+_READ_SIZE = LARGE_READ_SIZE
 
 _ABORTED = ConnectionAbortedError(errno.ECONNABORTED, os.strerror(errno.ECONNABORTED))
 

@@ -1,15 +1,15 @@
 """The shared part of all drivers on sockets that only take notes: which reads come, when they are written, and in how many writes."""
 
+import sys
 from collections.abc import Callable
 from math import inf
 
 import pytest
 
 from aigw_drivers.conformance import ToyEngine
-from aigw_drivers.core.link import Link
+from aigw_drivers.core.link import LARGE_READ_SIZE, Link
 from aigw_drivers.core.transfer import Transfer
 from aigw_drivers.core.turn import PATIENCE_S, READ_COST_BYTES, TURN_BYTES
-from aigw_sansio import READ_SIZE
 from aigw_sansio.effects import Ask, Connect
 from aigw_sansio.events import PartFailed
 from aigw_sansio.ids import ConnId
@@ -251,6 +251,18 @@ def test_a_read_that_adds_nothing_after_all_is_not_waited_for_any_longer() -> No
     assert rig.sockets[0].writes == [b"a"]
 
 
+def test_output_after_a_flush_that_left_nothing_waits_no_longer_than_the_first() -> None:
+    _, rig = crossed()
+    rig.see(5, 6, 3, 4)
+    for data in (b"first", b"second"):
+        rig.read(5, data)
+        rig.time += 2 * PATIENCE_S
+        rig.read(6, b"silence")
+        assert rig.sockets[1].writes[-1:] == [data]
+    rig.end()
+    assert rig.sockets[1].writes == [b"first", b"second"]
+
+
 def test_who_was_awaited_and_is_gone_holds_nothing_up_beyond_the_turn() -> None:
     engine, rig = crossed()
     rig.see(3, 4, 6)
@@ -305,6 +317,17 @@ def test_closing_in_the_same_turn_sends_first() -> None:
     assert rig.sockets[0].writes == [b"last words"]
     assert rig.sockets[0].ended
     assert not rig.sockets[0].closed  # until the peer ends as well
+
+
+def test_an_engine_whose_own_default_is_smaller_is_asked_for_all() -> None:
+    class Small(Gathering):
+        def data_to_send(self, conn: ConnId, limit: int = 1000) -> bytes:
+            return super().data_to_send(conn, limit)
+
+    rig = Rig(Small(), 2)
+    rig.read(2, b"s" * 3000)
+    rig.end()
+    assert rig.sockets[0].writes == [b"s" * 3000]
 
 
 def test_aborting_in_the_same_turn_sends_nothing() -> None:
@@ -370,4 +393,5 @@ def test_who_has_sent_much_at_once_is_read_in_larger_pieces() -> None:
     for data in (b"little", b"x" * 65536, b"little"):
         rig.read(2, data)
         rig.end()
-    assert sizes == [65536, 65536, READ_SIZE]
+    assert sizes == [65536, 65536, LARGE_READ_SIZE]
+    assert sys.getsizeof(bytes(LARGE_READ_SIZE)) < 128 * 1024 - 64  # from which on glibc maps memory for each read
