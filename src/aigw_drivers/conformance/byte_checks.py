@@ -9,6 +9,7 @@ import ssl
 from contextlib import suppress
 
 from aigw_sansio import (
+    READ_SIZE,
     Answer,
     Authenticate,
     Close,
@@ -140,7 +141,7 @@ class ByteChecks(Rig):
                     assert piece
                     got += len(piece)
         assert engine.conns[ConnId(1)].pauses
-        assert engine.conns[ConnId(1)].most_buffered <= Echo.HIGH + 2 * 65536
+        assert engine.conns[ConnId(1)].most_buffered <= Echo.HIGH + 2 * READ_SIZE
 
     def test_what_is_queued_at_once_is_flushed(self) -> None:
         with self.running(_Greeter()) as host, self.connect(host) as client:

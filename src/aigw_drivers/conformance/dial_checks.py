@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from aigw_sansio import ConnId, Tls
+from aigw_sansio import READ_SIZE, ConnId, Tls
 
 from .certificates import certificates
 from .rig import Rig
@@ -100,8 +100,8 @@ class DialChecks(Rig):
                 reading.set()
                 assert len(read_exactly(client, size)) == size
                 writer.join()
-            assert engine.conns[ConnId(1)].most_buffered <= Relay.HIGH + 2 * 65536
-            assert engine.conns[ConnId(2)].most_buffered <= Relay.HIGH + 2 * 65536
+            assert engine.conns[ConnId(1)].most_buffered <= Relay.HIGH + 2 * READ_SIZE
+            assert engine.conns[ConnId(2)].most_buffered <= Relay.HIGH + 2 * READ_SIZE
 
     def test_refused(self, *, secure: bool) -> None:
         with socket.socket() as taken:
