@@ -100,6 +100,12 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
     counts = [name for name, gateway in config.gateways.items() if gateway.has_quotas]
     if counts and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
         found.append(f"store.url is {MEMORY}, so each worker counts the quotas of {', '.join(counts)} for itself")
+    stores = [name for name, gateway in config.gateways.items() if gateway.store_ttl]
+    if stores and (server.workers or 1) > 1 and settings.store.reveal() == MEMORY:
+        found.append(
+            f"store.url is {MEMORY}, so each worker knows only the responses that it stored itself (store_ttl of "
+            f"{', '.join(stores)})"
+        )
     for name, gateway in config.gateways.items():
         found += _of_gateway(f"gateways.{key_text(name)}", gateway, config.providers, public=public)
     for name in ("metrics_token", "page_token"):

@@ -93,6 +93,7 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     ("[gateways.'a/b'.spend_limits]\nrules = [{ limitType = 'cost', limit = 1, window = 9 }]", 'gateways."a/b".custom_cost is on'),
     ("[gateways.'a/b']\nask = ['find_key']", "ask names find_key: everybody who reaches it uses the keys of the store"),
     ("[server]\nworkers = 2\n[gateways.'a/b']\nconcurrency = 5", "each worker counts the quotas of a/b"),
+    ("[server]\nworkers = 2\n[gateways.'a/b']\nstore_ttl = 60", "the responses that it stored itself (store_ttl of a/b)"),
 ])  # fmt: skip
 def test_each_warning(text: str, place: str) -> None:
     (line,) = warnings(read(text))

@@ -197,6 +197,9 @@ def test_a_request_without_any_words_is_refused(source: str, member: str, said: 
         assert translate_request(body, source=source, target=target) == Refused(
             member, "It holds nothing to respond to."
         )
+    left_out = translate_request({"model": "m", "max_tokens": 9}, source=source, target="gemini")
+    assert isinstance(left_out, Refused)
+    assert left_out.field == member
     rules = {"openai-responses": "instructions", "anthropic-messages": "system"}
     if source in rules:
         assert isinstance(translate_request({**body, rules[source]: "x"}, source=source, target="gemini"), Translated)
