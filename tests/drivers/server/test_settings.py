@@ -388,7 +388,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, prices, http2, ca_file, proxy"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, prices, ask_usage, http2, ca_file, proxy"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
