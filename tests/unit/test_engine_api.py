@@ -77,7 +77,7 @@ def test_inputs_of_the_host_are_beside_the_interface() -> None:
     assert all(hasattr(Recorder, name) and hasattr(Gateway, name) for name in inputs | set(METHODS))
 
 
-def test_a_read_is_64_kib() -> None:
+def test_a_read_is_128_kib_and_so_is_a_pull() -> None:
     assert READ_SIZE == 131072
     for pull in (Gateway.data_to_send, Gateway.messages_to_send):
         assert inspect.signature(pull).parameters["limit"].default == READ_SIZE

@@ -20,18 +20,19 @@ from ..providers.named_model import named_model
 from ..quotas.costs import price_of
 from ..secret import SecretSet
 
-#: So many plans are kept, of steps whose endpoints and headers have so many characters together. So a session holds
-#: some KiB for them at most, which is not worth being counted.
+#: So many plans are kept, of steps that have with the heads made of them so many characters together. Wires keep of
+#: each head its lines and its section. So a session holds some 20 KiB for them at most, which are not counted.
 _MOST: Final = 4
-_LONGEST: Final = 2048
+_LONGEST: Final = 4096
 
 
 class _Known:
     """A plan, and the step that it was made for, both without their bodies. ``prices``: of its provider's models."""
 
-    __slots__ = ("planned", "prices", "step")
+    __slots__ = ("planned", "prices", "size", "step")
 
-    def __init__(self, step: Step, planned: PlannedStep, prices: Mapping[str, CustomCost]) -> None:
+    def __init__(self, step: Step, planned: PlannedStep, prices: Mapping[str, CustomCost], size: int) -> None:
+        self.size = size
         self.step = step
         self.planned = planned
         self.prices = prices
@@ -46,7 +47,7 @@ class PlanMemo:
         self._client: object = None
         self._own_tokens: SecretSet | None = None
         self._known: dict[tuple[str, str], _Known] = {}
-        self._size = 0  # characters of what was kept since the last time that nothing was
+        self._size = 0  # characters of what is kept
 
     def find(self, client: object, own_tokens: SecretSet, step: Step) -> PlannedStep | None:
         """The plan of ``step``, if one like it was kept for ``client``: the same object, with the settings that it has
@@ -81,18 +82,20 @@ class PlanMemo:
         if not call.request.body or call.signed or call.account or call.cache:
             return
         size = len(step.endpoint) + sum(len(name) + len(value) for name, value in step.headers)
+        size += len(call.request.target) + sum(len(name) + len(value) for name, value in call.request.headers)
         if size > _LONGEST:
             return
         if client is not self._client or own_tokens is not self._own_tokens:
             self.close()
             self._client, self._own_tokens = client, own_tokens
-        self._size += size
+        replaced = self._known.pop((step.provider, step.endpoint), None)
+        self._size += size - (0 if replaced is None else replaced.size)
         if len(self._known) >= _MOST or self._size > _LONGEST:
             self._known.clear()  # a client that asks for more in turn gains nothing from the oldest either
             self._size = size
         bare = msgspec.structs.replace(step, query=None, body=None)
         planned = planned._replace(call=without_body(call), price=price)
-        self._known[step.provider, step.endpoint] = _Known(bare, planned, prices)
+        self._known[step.provider, step.endpoint] = _Known(bare, planned, prices, size)
 
     def close(self) -> None:
         """Forget all."""

@@ -131,6 +131,24 @@ def test_few_plans_are_kept_without_what_was_sent() -> None:
     assert sum(is_known(rig, info, one, memo) for one in asked) <= 4
 
 
+def test_a_plan_that_replaces_another_drives_out_no_third() -> None:
+    rig, memo = Rig(), PlanMemo()
+    info = client(services=rig.services)
+    long = "x" * 700
+    third = step(endpoint="third")
+    made(rig, info, third, memo)
+    for number in range(4):
+        made(rig, info, step(headers=[("authorization", f"Bearer {number}{long}")]), memo)
+    assert is_known(rig, info, third, memo)
+
+
+def test_what_the_operator_adds_counts_too() -> None:
+    rig = Rig(providers={"openai": ProviderSettings(headers=(("x-own", "x" * 5000),))})
+    memo, info = PlanMemo(), client(services=rig.services)
+    made(rig, info, step(headers=[]), memo)
+    assert not is_known(rig, info, step(headers=[]), memo)
+
+
 def test_long_steps_are_fewer() -> None:
     rig, memo = Rig(), PlanMemo()
     info = client(services=rig.services)
