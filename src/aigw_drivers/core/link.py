@@ -51,6 +51,7 @@ class Link:
         "dial_scope",
         "has_write_task",
         "looks_up",
+        "number",
         "paused",
         "peer_ended",
         "read_size",
@@ -93,10 +94,12 @@ class Link:
         # Kept by the turn: the link to which the last read of this one wrote, and how many links did that to this one.
         self.writes_to: Link | None = None
         self.writers = 0
-        # Kept by readiness: which callbacks are wanted, whether a task waits to write, what wakes the reading task.
+        # Kept by readiness: which callbacks are wanted, whether a task waits to write, the number that is watched, what
+        # wakes the reading task.
         self.wants_read = False
         self.wants_write = False
         self.has_write_task = False
+        self.number = -1
         self.read_wanted: anyio.Event | None = None
 
     def release(self) -> None:

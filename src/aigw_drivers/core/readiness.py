@@ -12,6 +12,7 @@ call the same functions.
 import asyncio
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Final, Protocol
 
@@ -20,6 +21,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from .link import Link
+from .reports import report
 from .turn import Turn
 
 #: The most sockets that one turn serves, so that timers, accepting and dialling are not held up. The others are still
@@ -177,20 +179,23 @@ class EpollReadiness:
     def _watch_for(self, link: Link) -> None:
         if link.socket is None or self._epoll.closed:
             return
-        number = link.socket.fileno()
+        number = link.number  # if it is watched: a closed socket has none any more, and its number may be another's
+        if self._links.get(number) is not link:
+            number = link.socket.fileno()
         wanted = (select.EPOLLIN if link.wants_read else 0) | (select.EPOLLOUT if link.wants_write else 0)
-        watched = self._watched.get(number, 0)
+        watched = self._watched[number] if self._links.get(number) is link else 0
         if wanted == watched:
             return
         if not wanted:  # a registered socket would report a hang-up again and again, wanted or not
             del self._links[number], self._watched[number]
-            self._epoll.unregister(number)
+            with suppress(OSError):  # closed by others: the system has forgotten it
+                self._epoll.unregister(number)
             return
-        self._links[number], self._watched[number] = link, wanted
         if watched:
             self._epoll.modify(number, wanted)
         else:
             self._epoll.register(number, wanted)
+        self._links[number], self._watched[number], link.number = link, wanted, number
 
     async def _watch(self) -> None:
         with self._epoll as epoll:
@@ -207,8 +212,20 @@ class EpollReadiness:
 
     def _serve(self) -> None:
         """Serve one turn."""
-        links = self._links
         self._serving = True
+        try:
+            self._call_back()
+        finally:
+            self._serving = False
+            changed, self._changed = self._changed, {}
+            for link in changed:
+                try:
+                    self._watch_for(link)
+                except (OSError, ValueError) as exc:  # ValueError: the number of a closed socket
+                    report(exc, "the readiness of a socket")
+
+    def _call_back(self) -> None:
+        links = self._links
         events = self._epoll.poll(0, _EVENTS_PER_TURN)
         if len(events) > 1:
             self._turn.begin([links[number] for number, mask in events if mask & ~select.EPOLLOUT])
@@ -224,11 +241,6 @@ class EpollReadiness:
         self._turn.end()
         if callback is not None:
             callback()
-        self._serving = False
-        if self._changed:
-            changed, self._changed = self._changed, {}
-            for link in changed:
-                self._watch_for(link)
 
 
 class TaskReadiness:

@@ -107,3 +107,49 @@ async def test_a_link_that_is_forgotten_in_a_turn_is_not_watched_after_it() -> N
             assert watch.asked == ["register", "unregister"]
             assert not readiness._changed
             tasks.cancel_scope.cancel()
+
+
+async def test_a_socket_that_others_have_closed_leaves_its_number_to_the_next() -> None:
+    read: list[int] = []
+    async with anyio.create_task_group() as tasks:
+        readiness = EpollReadiness(tasks, Turn(), lambda link: read.append(link.conn), lambda link: None)
+        await anyio.lowlevel.checkpoint()
+        old, peer = socket.socketpair()
+        link, number = Link(ConnId(1), old), old.fileno()
+        readiness.start_reading(link)
+        old.close()
+        readiness.forget(link)
+        one, other = socket.socketpair()
+        with peer, one, other:
+            assert one.fileno() == number
+            readiness.start_reading(Link(ConnId(2), one))
+            other.send(b"hello")
+            readiness._serve()
+            assert read == [2]
+            tasks.cancel_scope.cancel()
+
+
+async def test_a_callback_that_raises_ends_the_turn_for_all_others() -> None:
+    ours, theirs = socket.socketpair()
+    gone, peer = socket.socketpair()
+    link, lost = Link(ConnId(1), ours), Link(ConnId(2), gone)
+
+    def on_readable(link: Link) -> None:
+        gone.close()
+        readiness.start_reading(lost)
+        readiness.stop_reading(link)
+        raise ValueError("a bug")
+
+    with ours, theirs, peer:
+        async with anyio.create_task_group() as tasks:
+            readiness = EpollReadiness(tasks, Turn(), on_readable, lambda link: None)
+            await anyio.lowlevel.checkpoint()
+            watch = Watch(readiness)
+            readiness.start_reading(link)
+            theirs.send(b"hello")
+            with pytest.raises(ValueError, match="a bug"):
+                readiness._serve()
+            assert watch.asked == ["register", "register", "unregister"]
+            readiness.start_reading(link)
+            assert watch.asked[3:] == ["register"]
+            tasks.cancel_scope.cancel()
