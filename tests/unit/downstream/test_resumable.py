@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from tests.rigs.compiled import needs_sources
 
 from aigw_sansio.config import Config, GatewaySettings, Limits, Timeouts
 from aigw_sansio.downstream.channel import ChannelOwner, MessageChannel
@@ -11,6 +12,7 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Fault, Side
 from aigw_sansio.secret import Secret
 
+pytestmark = needs_sources  # a class of its own stands for a compiled one
 TOKEN = Secret("a-token")
 MESSAGE = b'{"x":"' + b"x" * 1000 + b'"}'
 HIGH, MOST = 4096, 64 * 1024

@@ -77,7 +77,7 @@ class _Running:
         self.parent = ask.parent
         self.conversation = conversation
         self.model = msgspec.Raw(bytes(model))
-        self.repeated = {name: msgspec.Raw(bytes(ask.body[name])) for name in REPEATED & ask.body.keys()}
+        self.repeated = {name: msgspec.Raw(bytes(text)) for name, text in ask.body.items() if name in REPEATED}
         self.created = created
         self.stored = stored  # at its provider
         self.storing = storing  # in the host's store
