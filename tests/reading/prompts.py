@@ -150,11 +150,13 @@ def renamed(prompt: Prompt, alphabet: Alphabet | None) -> Prompt:
 
 
 def tool_shown(tool: Tool, *, strict: bool = True) -> str:
-    """A tool as text. No parameters and an empty object of them are the same. ``strict``: whether that counts."""
+    """A tool as text. No parameters and an empty object of them, closed or not, are the same. ``strict``: whether that
+    counts."""
     if isinstance(tool, FunctionTool):
-        tool = msgspec.structs.replace(
-            tool, parameters=tool.parameters or _NO_PARAMETERS, strict=(tool.strict or None) if strict else None
-        )
+        shown = tool.parameters or _NO_PARAMETERS
+        if shown == {**_NO_PARAMETERS, "additionalProperties": False}:
+            shown = _NO_PARAMETERS
+        tool = msgspec.structs.replace(tool, parameters=shown, strict=(tool.strict or None) if strict else None)
     return json.dumps(msgspec.to_builtins(tool), sort_keys=True)
 
 
