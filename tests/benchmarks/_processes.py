@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from aigw_sansio.wires.websocket.events import PingReceived
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.messages import TextMessage, WebSocketWire
 
@@ -132,6 +133,8 @@ class Client(asyncio.Protocol):
         for message in self._wire.receive_data(data):
             if isinstance(message, TextMessage):
                 self._messages.put_nowait(message.data)
+            elif isinstance(message, PingReceived):
+                self.transport.write(self._wire.pong(message.payload))
 
     def send(self, message: object) -> float:
         """Send one JSON message; the time at which it was handed to the kernel."""
