@@ -1,9 +1,11 @@
-"""Secrets: values that must not be printed.
+"""Secrets: values that must not be printed, and names made of them that tell none.
 
-Decides: that a secret has no printable form. Must not know: what it is for.
+Decides: that a secret has no printable form, and that different values never give one name. Must not know: what it is
+for.
 """
 
 from collections.abc import Iterable
+from hashlib import blake2b
 from hmac import compare_digest
 
 import msgspec
@@ -82,3 +84,18 @@ class SecretSet:
 
     def __repr__(self) -> str:
         return f"SecretSet({len(self._values)} of them)"
+
+
+def add_bytes(digest: blake2b, data: bytes) -> None:
+    """Add one value to ``digest``. Safety: no value can look like the end of one and another one behind it."""
+    digest.update(b"%d:" % len(data))
+    digest.update(data)
+
+
+def add_texts(digest: blake2b, texts: Iterable[str | None]) -> None:
+    """The same for many. ``None`` is another one than the empty text."""
+    for text in texts:
+        if text is None:
+            digest.update(b"-")
+        else:
+            add_bytes(digest, text.encode("utf-8", "surrogatepass"))

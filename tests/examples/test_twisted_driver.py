@@ -1,14 +1,16 @@
 """The driver on Twisted keeps the contract."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("twisted")
 
-from tests.examples.twisted_driver import TwistedDriver
+from tests.examples.twisted_driver import TwistedDriver, _Link
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread
 
@@ -33,6 +35,31 @@ class _TwistedHost:
 
     def drain(self) -> None:
         blockingCallFromThread(reactor, self._driver.drain)
+
+
+class _ResetSocket:
+    def getsockopt(self, level: int, option: int) -> int:
+        return errno.ECONNRESET
+
+
+class _ResetTransport:
+    """Of a connection whose reset has come, but not the end of its stream."""
+
+    socket = _ResetSocket()
+    aborted = False
+
+    def abortConnection(self) -> None:
+        self.aborted = True
+
+
+def test_a_reset_that_looks_like_an_end_is_none() -> None:
+    told: list[object] = []
+    driver = TwistedDriver(reactor, SimpleNamespace(receive_eof=told.append))
+    link = _Link(driver)
+    link.transport = transport = _ResetTransport()
+    link.readConnectionLost()
+    assert transport.aborted
+    assert not told
 
 
 class TestTwistedDriver(DriverSuite):

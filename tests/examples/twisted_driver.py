@@ -4,6 +4,7 @@ All its methods are called in the reactor's thread. Twisted tells what a transpo
 each connection is a pull producer: one pull is under way, and it is reported when the next one is wanted (duty 5).
 """
 
+import socket
 import time
 from collections.abc import Callable
 
@@ -62,7 +63,10 @@ class _Link(Protocol):
             self.driver.step(self.driver.engine.receive_data, self.conn, data)
 
     def readConnectionLost(self) -> None:
-        if not self.closing:
+        # A reset that has only just come looks like an end here: Twisted saw the error and no shutdown yet.
+        if self.transport.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.transport.abortConnection()
+        elif not self.closing:
             self.ended = True
             self.driver.step(self.driver.engine.receive_eof, self.conn)
 

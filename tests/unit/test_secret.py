@@ -1,14 +1,18 @@
-"""Secrets have no printable form."""
+"""Secrets have no printable form, and different values no name in common."""
 
 import copy
 import traceback
+from hashlib import blake2b
+from itertools import combinations
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import aigw_sansio.secret as module
 from aigw_sansio.effects import Authenticate
-from aigw_sansio.secret import Secret, without_content
+from aigw_sansio.secret import Secret, add_bytes, add_texts, without_content
 
 VALUE = "canary-5f3a"
 
@@ -81,3 +85,33 @@ def test_of_what_a_peer_sent_only_sizes_are_shown() -> None:
         "Sent(headers=<1 items>, body=<6 bytes>, raw=<8 bytes>, name=<6 characters>, status=200, key=Secret('***'), "
         "none=None)"
     )
+
+
+#: Values that would be alike behind a separator, or without one.
+LISTS: tuple[tuple[str | None, ...], ...] = (
+    (), ("",), (None,), ("", ""), (None, ""), ("", None), ("a", "b"), ("ab",), ("a\0b",), ("a\0", "b"), ("a", "\0b"),
+    ("1:a",), ("a1:b",), ("-",), ("a-",), ("a", None), ("\ud800",),
+)  # fmt: skip
+
+
+def named(values: tuple[str | None, ...]) -> str:
+    digest = blake2b(digest_size=12)
+    add_texts(digest, values)
+    return digest.hexdigest()
+
+
+def test_what_looks_alike_is_told_apart() -> None:
+    for one, other in combinations(LISTS, 2):
+        assert named(one) != named(other), (one, other)
+
+
+@given(st.lists(st.text(alphabet="a:\0-1", max_size=4) | st.none(), max_size=4).map(tuple),
+       st.lists(st.text(alphabet="a:\0-1", max_size=4) | st.none(), max_size=4).map(tuple))  # fmt: skip
+def test_only_equal_values_have_one_name(one: tuple[str | None, ...], other: tuple[str | None, ...]) -> None:
+    assert (named(one) == named(other)) is (one == other)
+
+
+def test_bytes_are_added_like_text() -> None:
+    digest = blake2b(digest_size=12)
+    add_bytes(digest, b"a")
+    assert digest.hexdigest() == named(("a",))

@@ -4,9 +4,7 @@ An exchange stays with the WebSocket that asked for it; a message of it that ano
 that comes too early, twice or too late. Windows are small, so that what is said of them shows. ``python -m tests.world.h2 --seconds 60 [--seed 7]`` runs random worlds.
 """
 
-import argparse
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -17,6 +15,7 @@ from tests.peers.peer import Headers
 from tests.peers.reference_driver import Core, LawBroken
 from tests.peers.websocket_client import WsClient
 from tests.world.actors import Caller
+from tests.world.random_runs import run_random
 from tests.world.world import HIGH, Move, Pipe, World, random_moves
 from tests.world.world import run as run_world
 from wsproto.events import Event, Ping
@@ -305,23 +304,5 @@ def run(moves: Sequence[Move]) -> World:
         return run_world(moves, kind=Http2World)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="random worlds with clients on HTTP/2")
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    seed = options.seed
-    while seed == options.seed or time.monotonic() < until:
-        try:
-            run(random_moves(seed))
-        except Exception:
-            print(f"seed {seed}")
-            raise
-        seed += 1
-    print(f"{seed - options.seed} worlds, nothing found")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_random("random worlds with clients on HTTP/2", lambda seed: run(random_moves(seed))))

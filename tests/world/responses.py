@@ -5,16 +5,15 @@ may; what goes on from a response goes to the provider with all that stood befor
 deadline is later than now. ``python -m tests.world.responses --seconds 60 [--seed 7]`` runs random worlds.
 """
 
-import argparse
 import json
 import random
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.rigs.parts import TRANSLATES
+from tests.world.random_runs import run_random
 
 from aigw_sansio import (
     Accept,
@@ -505,23 +504,5 @@ def random_moves(seed: int, count: int = 150) -> list[Move]:
     return [(chance.randrange(256), chance.randrange(256), chance.randrange(256)) for _ in range(count)]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description="random worlds of clients of Responses")
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    until = time.monotonic() + options.seconds
-    seed = options.seed
-    while seed == options.seed or time.monotonic() < until:
-        try:
-            run(random_moves(seed))
-        except Exception:
-            print(f"seed {seed}")
-            raise
-        seed += 1
-    print(f"{seed - options.seed} worlds, nothing found")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run_random("random worlds of clients of Responses", lambda seed: run(random_moves(seed))))

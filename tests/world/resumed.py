@@ -6,14 +6,13 @@ numbers. Connections lose what is under way when they are cut; the gateway may h
 ``python -m tests.world.resumed --seconds 60 [--seed 7]`` runs random worlds and prints the seed of one that fails.
 """
 
-import argparse
 import random
 import re
-import time
 from collections.abc import Callable
 from typing import Final
 
 from tests.rigs.parts import TRANSLATES
+from tests.world.random_runs import run_random
 
 from aigw_drivers.client.messages import read_message
 from aigw_drivers.client.protocol import ClientProtocol, Exchange
@@ -332,24 +331,5 @@ def sessions(world: World) -> tuple[int, int]:
     return opened, sum(isinstance(event, SessionEnded) for event in world.events)
 
 
-def main() -> None:
-    """Random worlds for a while."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=None)
-    options = parser.parse_args()
-    until, seed = time.monotonic() + options.seconds, options.seed or 0
-    while time.monotonic() < until:
-        try:
-            run(seed)
-        except BaseException:
-            print(f"seed {seed}")
-            raise
-        if options.seed is not None:
-            break
-        seed += 1
-    print(f"{seed} worlds")
-
-
 if __name__ == "__main__":
-    main()
+    raise SystemExit(run_random("random worlds of sessions that are resumed", run))

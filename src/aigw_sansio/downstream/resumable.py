@@ -145,7 +145,7 @@ class ResumableChannel(MessageChannel[bytes]):
     ) -> Link:
         """Another connection wants the session, and is told ``token``. It gets the session when it says which number it
         has; an earlier one that has not said it is closed."""
-        self._refuse_next("another connection resumes this session", now)
+        self._refuse_next("another connection resumes the session", now)
         self._next = link = Link(self, open_channel, self._told(token))
         self._next_timer.arm(now + self._services.config.timeouts.handshake_s)
         return link

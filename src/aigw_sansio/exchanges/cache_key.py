@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..bodies.framing import asks_for_stream
+from ..secret import add_bytes, add_texts
 
 #: Changes with the way in which responses are kept or read, so that what an older version kept is not found.
 _VERSION: Final = b"aigw response 1"
@@ -89,24 +90,18 @@ def cache_key(
     parts = [gateway, provider, format, server, query, stream, *counted]
     for texts in (parts, list(owner)):
         digest.update(b"%d." % len(texts))
-        for text in texts:
-            _add(digest, text.encode("utf-8", "surrogatepass"))
+        add_texts(digest, texts)
     if client_key is None:
-        _add(digest, path.encode("utf-8", "surrogatepass"))
-        _add(digest, canonical(body))
+        add_texts(digest, [path])
+        add_bytes(digest, canonical(body))
     else:
         digest.update(b"key.")
-        _add(digest, client_key.encode("utf-8", "surrogatepass"))
+        add_texts(digest, [client_key])
     return digest.hexdigest()
 
 
 def _asks_for_stream(path: str, body: bytes) -> bool:
     return asks_for_stream(body) or _STREAMS.search(unquote(path)) is not None
-
-
-def _add(digest: blake2b, data: bytes) -> None:
-    digest.update(b"%d:" % len(data))
-    digest.update(data)
 
 
 def _counts(name: str) -> bool:

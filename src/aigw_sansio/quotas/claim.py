@@ -14,6 +14,7 @@ from ..config import GatewaySettings
 from ..events import UsageReported
 from ..ids import CustomCost, MetadataValue
 from ..quota_rules import Counter, Measure, QuotaRule, Selector
+from ..secret import add_texts
 from .costs import cost_of
 from .window import MOST_COUNTED
 
@@ -214,9 +215,6 @@ def step_quota(
     return StepQuota(claim=claim, counters=tuple(counters.values()), charges=tuple(charges.values()), price=price)
 
 
-_SEPARATOR: Final = "\0"
-
-
 def _value(rule: QuotaRule, client: Client, provider: str, model: str) -> str | None:
     """Whose count it is; ``None`` if the rule is not for this request."""
     parts: list[str] = []
@@ -231,8 +229,9 @@ def _value(rule: QuotaRule, client: Client, provider: str, model: str) -> str | 
             return None
     if not parts:
         return ""
-    text = _SEPARATOR.join((client.gateway, *parts))
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    digest = blake2b(digest_size=12)
+    add_texts(digest, (client.gateway, *parts))
+    return digest.hexdigest()
 
 
 def _choose(selector: Selector | None, value: str, parts: list[str]) -> bool:

@@ -56,7 +56,7 @@ class LanedSession(Session[bytes]):
         parts: Parts = NO_PARTS,
         running: dict[str, Cancellable] | None = None,
     ) -> None:
-        """``dialect`` is that of this session alone. The others are those of any session. Call ``start`` next."""
+        """``dialect``: no other session has it. The others are those of any session. Call ``start`` next."""
         self._laned = dialect
         self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
         self._recalls: dict[str, tuple[AskId, int]] = {}  # by event id: the question, and the bytes that wait for it

@@ -7,6 +7,7 @@ know: what is stored.
 from hashlib import blake2b
 from typing import Final
 
+from ..secret import add_texts
 from .planner import ClientInfo
 
 #: Changes with what is stored, so that what an older version stored is not found.
@@ -21,8 +22,5 @@ def conversation_key(client: ClientInfo, id: str) -> str:
     if client.settings.authentication and client.token is not None:  # safety: else a client could make one up
         token = client.token.reveal()
     digest = blake2b(_VERSION, digest_size=24)
-    for value in (client.account, client.gateway, client.principal, token, id):
-        # Safety: no value can look like the end of one and another one behind it, or like none.
-        data = b"" if value is None else value.encode("utf-8", "surrogatepass")
-        digest.update(b"%d:%b," % (-1 if value is None else len(data), data))
+    add_texts(digest, (client.account, client.gateway, client.principal, token, id))
     return digest.hexdigest()

@@ -111,7 +111,7 @@ def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain |
     if isinstance(prompt, Refused):
         return prompt
     if not prompt.turns and _says_nothing(prompt):
-        return Refused("input" if source == "openai-responses" else "messages", "It holds nothing to respond to.")
+        return Refused(plain.member, "It holds nothing to respond to.")
     return prompt, None
 
 

@@ -31,6 +31,14 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes
     memo: HeadMemo | None = None  #: for wires, if others have the same head
 
+    @property
+    def own_memo(self) -> HeadMemo | None:
+        """``memo``, if it is of this very head."""
+        memo = self.memo
+        if memo is None or not memo.is_of(self.method, self.scheme, self.authority, self.target, self.headers):
+            return None
+        return memo
+
     def __repr__(self) -> str:
         """Without fields, query and body, because they may hold keys."""
         path = self.target.partition(b"?")[0]

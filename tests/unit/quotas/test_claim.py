@@ -67,6 +67,12 @@ def test_rules_that_share_a_count_count_once_and_the_smallest_limit_holds(
     assert [one.limit for one in quota(*by_user, u="x", v="x").counters] == [5]
 
 
+def test_what_is_written_into_a_value_is_no_border_between_two() -> None:
+    two = rule(metadata={"team": EACH, "user": EACH})
+    first, other = (quota(two, team=team, user=user).counters[0].value for team, user in (("a\0b", "c"), ("a", "b\0c")))
+    assert first != other
+
+
 def test_no_name_of_a_count_says_whose_it_is() -> None:
     found = quota(rule(token=EACH, metadata={"mail": EACH}), mail="somebody@canary.test")
     assert re.fullmatch(r"[0-9a-f]{24}", found.counters[0].value)

@@ -316,7 +316,7 @@ def test_of_two_who_wait_the_last_one_wins_and_the_token_of_the_other_is_void() 
     stale = second.messages()[0]["token"]
     third = clients.again(token)
     newest = third.messages()[0]["token"]
-    assert closed(second) == (1008, "another connection resumes this session")
+    assert closed(second) == (1008, "another connection resumes the session")
     assert refusal(clients.again(stale))[:2] == (401, 2009)
     third.say(type="universal.resume", n=0)
     assert refusal(clients.again(stale))[:2] == (401, 2009)

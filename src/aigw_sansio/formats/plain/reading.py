@@ -26,13 +26,13 @@ class PlainReader:
     __slots__ = (
         "_conversation",
         "_decode",
-        "_member",
         "_of_messages",
         "_of_value",
         "_place",
         "_read",
         "_settings",
         "_values",
+        "member",
     )
 
     def __init__(
@@ -49,7 +49,7 @@ class PlainReader:
         self._decode = msgspec.json.Decoder(text).decode
         #: How ``msgspec`` names the place of a message.
         self._place = f"`$.{member}["
-        self._member = member
+        self.member = member
         self._conversation = attrgetter(member)
         self._settings = tuple(name for name in text.__struct_fields__ if name != member)
         self._values = attrgetter(*self._settings)
@@ -59,7 +59,7 @@ class PlainReader:
 
     def read(self, body: JsonObject, notes: list[Note]) -> ReadPlain | Refused | None:
         """The prompt in ``body``."""
-        return self._around(body, notes, self._of_value(body.get(self._member)))
+        return self._around(body, notes, self._of_value(body.get(self.member)))
 
     def read_text(self, text: bytes, notes: list[Note]) -> ReadPlain | Refused | Literal[False] | None:
         """The prompt in JSON. ``None``, too, if there are members beside that few requests have: next, :meth:`read` its

@@ -86,11 +86,7 @@ _WORTH_ITS_PIECE: Final = 64 * 1024
 def encode_request(request: Request) -> list[bytes]:
     """The pieces of ``request``: a large body is one of them, not a copy. ``LocalProtocolError`` if they would not be
     exactly one valid request."""
-    memo, body = request.memo, request.body
-    if memo is not None and not memo.is_of(
-        request.method, request.scheme, request.authority, request.target, request.headers
-    ):
-        memo = None
+    memo, body = request.own_memo, request.body
     head = None if memo is None else memo.http1
     if head is None:
         head = _encode_head(request)

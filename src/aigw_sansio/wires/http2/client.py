@@ -96,11 +96,7 @@ class Http2Client(Http2Connection[WireEvent]):
         """Open a stream with the whole ``request`` and return its id. The body is sent as the peer's windows allow."""
         if not self.capacity:
             raise LocalProtocolError("send_request needs capacity")
-        memo, body = request.memo, request.body
-        if memo is not None and not memo.is_of(
-            request.method, request.scheme, request.authority, request.target, request.headers
-        ):
-            memo = None
+        memo, body = request.own_memo, request.body
         section = None if memo is None else memo.http2
         if section is None:
             section = _section(request)
