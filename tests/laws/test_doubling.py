@@ -8,6 +8,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable
+from threading import Thread
 from typing import Any, Final, Protocol, TypeAlias
 
 import pytest
@@ -130,6 +131,19 @@ def test_the_law_finds_what_is_quadratic() -> None:
     for prepare in (held, nested):
         with pytest.raises(AssertionError, match=r"bytecodes|handed_to_c"):
             assert_linear(prepare, 200)
+
+
+def test_what_other_threads_do_meanwhile_is_not_counted() -> None:
+    def meanwhile(steps: int) -> Callable[[], object]:
+        def run() -> None:
+            other = Thread(target=lambda: sum(at for at in range(steps)))
+            other.start()
+            other.join()
+
+        return run
+
+    costs = [cost_of(meanwhile(steps)).bytecodes for steps in (10, 10_000)]
+    assert costs[1] <= costs[0] + NOISE
 
 
 # -- messages of clients --------------------------------------------------------------------------------------------
