@@ -280,14 +280,14 @@ FAULTS: list[Mutant] = [
     Mutant(
         "usage is lost with its stream",
         "exchanges.exchange",
-        "        failed = self._encoder.failed(response, fault, self._progress, usage)\n",
-        "        failed = self._encoder.failed(response, fault, self._progress, None)\n",
+        "        failed = self._encoder.failed(response, fault, self._progress(now), usage)\n",
+        "        failed = self._encoder.failed(response, fault, self._progress(now), None)\n",
     ),
     Mutant(
         "usage is lost with a cancel",
         "exchanges.exchange",
-        "self._encoder.cancelled(response, self._progress, usage)",
-        "self._encoder.cancelled(response, self._progress, None)",
+        "self._encoder.cancelled(response, self._progress(now), usage)",
+        "self._encoder.cancelled(response, self._progress(now), None)",
     ),
     Mutant(
         "usage without the format's own end is final",

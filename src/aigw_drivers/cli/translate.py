@@ -72,14 +72,15 @@ def translate_answer_file(
     _check("--from", source, REQUEST_FORMATS)
     _check("--to", target, CLIENT_FORMATS)
     data = _read(path)
-    context = answer_context(Prompt(include_usage=True), source, id=_ID, created=int(time.time()))
+    now = int(time.time())
+    context = answer_context(Prompt(include_usage=True), source, id=_ID, created=now)
     if not stream and not path.endswith(_STREAMS):
-        answer = translate_answer(data, target=target, context=context, status=status)
+        answer = translate_answer(data, target=target, context=context, status=status, completed=now)
         yield answer.body
         yield answer.notes
         return
     translator = AnswerTranslator(target=target, context=context, provider=source)
-    for piece in (translator.feed(data), translator.finish()):
+    for piece in (translator.feed(data), translator.finish(completed=now)):
         if piece:
             yield piece.removesuffix(b"\n")
     yield translator.notes

@@ -20,12 +20,14 @@ from .response import ProviderResponse
 
 class Progress(NamedTuple):
     """How far an exchange has come: the current step, from 0, and the number of attempts of all steps. ``notes`` say
-    what the translation of a step's request lost. ``cached``: the response is that of another request's call."""
+    what the translation of a step's request lost. ``cached``: the response is that of another request's call.
+    ``unix_s``: the time, in seconds since 1970."""
 
     step: int
     attempts: int
     notes: tuple[Note, ...] = ()
     cached: bool = False
+    unix_s: int = 0
 
 
 class FinalResponse(NamedTuple):

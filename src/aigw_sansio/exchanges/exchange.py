@@ -111,7 +111,7 @@ class Exchange(Generic[MessageT]):
         usage = response.usage() if response is not None else None
         self._status = response.status if response is not None else self._status
         last = self._tell_end(fault)  # a host may listen though the client is gone
-        messages = [*last, *self._encoder.cancelled(response, self._progress, usage)] if how == "cancelled" else []
+        messages = [*last, *self._encoder.cancelled(response, self._progress(now), usage)] if how == "cancelled" else []
         self._end(how, now, by=by, fault=fault, messages=messages, usage=usage)
 
     def fail(self, fault: Fault, now: float) -> None:
@@ -169,10 +169,9 @@ class Exchange(Generic[MessageT]):
 
     # -- attempts -----------------------------------------------------------------------------------------------
 
-    @property
-    def _progress(self) -> Progress:
-        cached = self._is_cached
-        return Progress(self._step, self._attempts - self._without_a_call - cached, cached=cached)
+    def _progress(self, now: float) -> Progress:
+        cached, made = self._is_cached, self._attempts - self._without_a_call
+        return Progress(self._step, made - cached, cached=cached, unix_s=int(self._services.unix_time(now)))
 
     @property
     def _is_cached(self) -> bool:
@@ -268,7 +267,7 @@ class Exchange(Generic[MessageT]):
         response.committed(everything=self._encoder.reads_everything)
         self._status = response.status
         uncommitted, self._uncommitted, self._uncommitted_bytes = self._uncommitted, [], 0
-        self._outlet.post(self, [*self._encoder.begin(response, self._progress), *uncommitted], now)
+        self._outlet.post(self, [*self._encoder.begin(response, self._progress(now)), *uncommitted], now)
         self._account()
 
     # -- the end of a response ----------------------------------------------------------------------------------
@@ -298,7 +297,7 @@ class Exchange(Generic[MessageT]):
             self._commit(now)
         messages = self._encoder.events(events)
         usage = response.usage()
-        messages += self._encoder.finished(response, self._progress, usage)
+        messages += self._encoder.finished(response, self._progress(now), usage)
         self._end("done", now, by=Side.PROVIDER, fault=None, messages=messages, usage=usage)
 
     # -- failure ------------------------------------------------------------------------------------------------
@@ -368,21 +367,21 @@ class Exchange(Generic[MessageT]):
         """End with a whole response. ``fault``: why it is not a success."""
         self._status = final.status
         self._record.content_at = now
-        messages = self._encoder.whole(final, self._progress)
+        messages = self._encoder.whole(final, self._progress(now))
         self._end("created", now, by=Side.PROVIDER, fault=fault, messages=messages, usage=final.usage)
 
     def _refuse(self, fault: Fault, by: Side, response: ProviderResponse | None, now: float) -> None:
         """End without a response to show. ``response``: the one that broke off, if there was one."""
         self._status = fault.http_status
         usage = response.usage() if response is not None else None
-        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress, usage)]
+        messages = [*self._tell_end(fault), *self._encoder.refused(fault, self._progress(now), usage)]
         self._end("created", now, by=by, fault=fault, messages=messages, usage=usage)
 
     def _fail_stream(self, fault: Fault, now: float, *, by: Side, messages: Sequence[MessageT] = ()) -> None:
         """Fail in the middle of a stream, after ``messages``."""
         response = self._shown_response
         last, usage = self._tell_end(fault), response.usage()
-        failed = self._encoder.failed(response, fault, self._progress, usage)
+        failed = self._encoder.failed(response, fault, self._progress(now), usage)
         self._end("error", now, by=by, fault=fault, messages=[*messages, *last, *failed], usage=usage)
 
     def _tell_end(self, fault: Fault) -> list[MessageT]:

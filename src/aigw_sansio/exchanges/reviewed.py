@@ -166,7 +166,7 @@ class ReviewedExchange(Exchange[MessageT], Generic[MessageT]):
         self._begin(now)
         response = self._shown_response
         usage = response.usage()
-        messages = self._encoder.finished(response, self._progress, usage)
+        messages = self._encoder.finished(response, self._progress(now), usage)
         self._end("done", now, by=Side.PROVIDER, fault=None, messages=messages, usage=usage)
 
     def attempt_failed(self, fault: Fault, now: float) -> None:
@@ -352,7 +352,7 @@ class ReviewedExchange(Exchange[MessageT], Generic[MessageT]):
             return
         self._begun = True
         self._record.content_at = now
-        self._outlet.post(self, self._encoder.begin(self._shown_response, self._progress), now)
+        self._outlet.post(self, self._encoder.begin(self._shown_response, self._progress(now)), now)
 
     # -- ends ---------------------------------------------------------------------------------------------------
 

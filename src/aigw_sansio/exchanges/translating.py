@@ -128,7 +128,8 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
             writer = plan.writer(self._id, self._created)
             if writer.wants_logprobs:
                 writer.take_logprobs(final.body)
-            body, status = writer.write_whole(final.events, find_media(final.body, final.events)), final.status
+            status, media = final.status, find_media(final.body, final.events)
+            body = writer.write_whole(final.events, media, completed=progress.unix_s)
             if writer.failed is not None:
                 answer = error_answer(plan.format, writer.failed, status if status >= 400 else None)
                 body, status = answer.body, answer.status
@@ -146,7 +147,7 @@ class TranslatingEncoder(ResponseEncoder[MessageT], Generic[MessageT]):
     def finished(self, response: ProviderResponse, progress: Progress, usage: UsageReported | None) -> list[MessageT]:
         ending = self._ending
         if self._writer is not None:
-            ending = ending + [text for text in self._writer.finish() if text != _DONE]
+            ending = ending + [text for text in self._writer.finish(completed=progress.unix_s) if text != _DONE]
         last = self._encoder.texts(ending, [])
         messages = last + self._encoder.finished(response, self._with_notes(progress), usage)
         self._forget()

@@ -144,7 +144,7 @@ def translate_step(
         return refuse("request.query", "has a number or a nesting that cannot be written again")
     endpoint = target.endpoint or target.prefix + request.path.lstrip("/")
     headers = _headers(step, target, request.headers)
-    context = translator.answer_context(prompt, target.format, id="", created=0, model=model, request=request)
+    context = translator.answer_context(prompt, target.format, id="", created=0, request=request)
     context = msgspec.structs.replace(context, prompt=_repeated(prompt, client_format))
     translated = CompatStep(
         _for_provider(step, target, endpoint, headers, query),

@@ -90,9 +90,12 @@ class Answer(msgspec.Struct, frozen=True):
         return f"Answer({self.status}, {len(self.body)} bytes, {len(self.notes)} notes)"
 
 
-def translate_answer(body: bytes, *, target: str, context: AnswerContext, status: int = 200) -> Answer:
+def translate_answer(
+    body: bytes, *, target: str, context: AnswerContext, status: int = 200, completed: int | None = None
+) -> Answer:
     """A whole response of a provider, that is no stream, in the client's format ``target``. An error of the provider
-    becomes one of the client's format. ``context`` comes from :func:`answer_context`. Never raises for any ``body``."""
+    becomes one of the client's format. ``context`` comes from :func:`answer_context`. ``completed``: the time, in
+    seconds since 1970, for formats that tell it. Never raises for any ``body``."""
     form = client_format(target)
     if status >= 300:
         shown = provider_error(form, status, body)
@@ -101,7 +104,7 @@ def translate_answer(body: bytes, *, target: str, context: AnswerContext, status
     events = make_reader(context.source).read_whole(body)
     if writer.wants_logprobs:
         writer.take_logprobs(body)
-    written = writer.write_whole(events, find_media(body, events))
+    written = writer.write_whole(events, find_media(body, events), completed=completed)
     failed = writer.failed
     return Answer(status if failed is None else shown_status(form, failed), written, tuple(writer.notes))
 
@@ -132,8 +135,9 @@ class AnswerTranslator:
             return b""
         return self._write(feed_all(self._decoder, data)) + self._broken()
 
-    def finish(self) -> bytes:
-        """The body ended. Returns the end of the client's response."""
+    def finish(self, *, completed: int | None = None) -> bytes:
+        """The body ended. Returns the end of the client's response. ``completed``: the time, in seconds since 1970, for
+        formats that tell it."""
         if self._over:
             return b""
         out = self._write(finish_all(self._decoder))
@@ -142,7 +146,7 @@ class AnswerTranslator:
             return out + broken
         self._over = True
         out += self._framed(self._writer.write(self._reader.finish()))
-        return out + self._framed(self._writer.finish())
+        return out + self._framed(self._writer.finish(completed=completed))
 
     def _write(self, chunks: Iterable[Chunk]) -> bytes:
         out: list[bytes] = []

@@ -48,6 +48,7 @@ class Plain:
         self.notes: list[Note] = []
         self.kept = ""
         self.failed: ResponseFailed | None = None
+        self.completed: int | None = None
 
     wants_logprobs = True
 
@@ -72,10 +73,14 @@ class Plain:
                 lines.append(f"finished: {event.reason}")
         return [msgspec.json.encode(line) for line in lines]
 
-    def finish(self) -> list[bytes]:
+    def finish(self, *, completed: int | None = None) -> list[bytes]:
+        self.completed = completed
         return [msgspec.json.encode(f"all: {self.kept}"), b"[DONE]"]
 
-    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+    def write_whole(
+        self, events: Sequence[ProviderEvent], media: Sequence[Media] = (), *, completed: int | None = None
+    ) -> bytes:
+        self.completed = completed
         lines = [line for event in events for line in self.write([event])]
         return msgspec.json.encode([msgspec.Raw(line) for line in lines])
 
@@ -308,3 +313,23 @@ def test_what_nobody_could_read_has_no_chunk() -> None:
     client, of = begun("both")
     events: list[ProviderEvent] = [Unrecognised("a thing")]
     assert client.encoder.chunk(of, Chunk(b"{}"), events) == []
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_writer_is_told_when_the_response_was_complete(whole: bool) -> None:
+    made: list[Plain] = []
+
+    def make(id: str, created: int) -> Plain:
+        made.append(Plain(id, created))
+        return made[-1]
+
+    client = Shown(AnswerPlan((), "openai-responses", make))
+    if whole:
+        final = FinalResponse(0, 200, "application/json", b"{}", None, [], [TextDelta("Hi")])
+        client.encoder.whole(final, Progress(0, 1, unix_s=9))
+    else:
+        of = response()
+        client.chunks(of, START, said("Hi"))
+        client.encoder.begin(of, Progress(0, 1, unix_s=8))
+        client.encoder.finished(of, Progress(0, 1, unix_s=9), None)
+    assert made[-1].completed == 9

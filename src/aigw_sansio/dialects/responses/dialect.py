@@ -17,6 +17,7 @@ from ...events import SessionMode
 from ...exchanges.encoder import ResponseEncoder
 from ...exchanges.policy import ResponseMode
 from ...faults import Fault
+from ...formats.answers.encoding import own_id
 from ...formats.values import parse, text
 from ..base import LanedDialect, Listener
 from ..commands import Command, Create, Recall, Reply, Step, Storing, ToStore, Turn, Unusable
@@ -69,6 +70,7 @@ class _Running:
         conversation: Conversation,
         model: msgspec.Raw,
         *,
+        shown_model: str,
         created: int,
         stored: bool,
         storing: Storing | None,
@@ -78,6 +80,7 @@ class _Running:
         self.conversation = conversation
         self.model = msgspec.Raw(bytes(model))
         self.repeated = {name: msgspec.Raw(bytes(text)) for name, text in ask.body.items() if name in REPEATED}
+        self.repeated["model"] = msgspec.Raw(msgspec.json.encode(shown_model))
         self.created = created
         self.stored = stored  # at its provider
         self.storing = storing  # in the host's store
@@ -205,6 +208,7 @@ class ResponsesDialect(LanedDialect):
             ask,
             conversation.with_items(items.text, calls_of(items)),
             model,
+            shown_model=self._model_at(provider, model),
             created=created,
             stored=self._is_stored(ask, provider),
             storing=storing if self._wants_store(ask, provider) else None,
@@ -306,6 +310,11 @@ class ResponsesDialect(LanedDialect):
             return self._provider
         return "" if model is None else text(parse(model)).partition("/")[0]
 
+    def _model_at(self, provider: str, model: msgspec.Raw) -> str:
+        """``model`` as its provider calls it, which is what a response says."""
+        name = text(parse(model))
+        return name if self._provider is not None else name.removeprefix(f"{provider}/")
+
     def _is_stored(self, ask: Ask, provider: str) -> bool:
         """Whether the provider keeps the response, and knows older ones."""
         return _wants_to_store(ask) and self._keeps(provider)
@@ -393,4 +402,4 @@ def _wants_to_store(ask: Ask) -> bool:
 
 
 def _response_id(log_id: str) -> str:
-    return f"resp_{log_id.replace('-', '')}"
+    return own_id("resp_", log_id)  # as that of a translated response

@@ -268,10 +268,12 @@ class ToldResponse:
 
 
 def warm_up(response: ResponseObject, stream_id: str | None) -> list[bytes]:
-    """The two events of a request that is to generate nothing: its response has no output, and is complete."""
+    """The two events of a request that is to generate nothing: its response has no output, and is complete when it
+    begins."""
     lines = Lines(stream_id)
     begun = response.fill({}, "in_progress")
-    ended = response.fill({"usage": whole_usage(NULL, UsageReported())}, "completed")
+    usage = whole_usage(NULL, UsageReported())
+    ended = response.fill({"usage": usage, "completed_at": begun["created_at"]}, "completed")
     return [lines.event(CREATED, {"response": begun}), lines.event("response.completed", {"response": ended})]
 
 

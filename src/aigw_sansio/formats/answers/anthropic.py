@@ -66,7 +66,9 @@ class AnthropicWriter(OrderedWriter):
                 return [b'{"type":"content_block_delta","index":%d,"delta":{"type":"text_delta","text":%b}}' % said]
         return super().write(events, media)
 
-    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+    def write_whole(
+        self, events: Sequence[ProviderEvent], media: Sequence[Media] = (), *, completed: int | None = None
+    ) -> bytes:
         message = AnthropicMessage()
         for event in self._whole_payloads(events, media):
             message.add(event)

@@ -73,10 +73,14 @@ class AnswerWriter(Protocol):
 
         After a ``ResponseFailed`` the last payload is the error; nothing follows it."""
 
-    def finish(self) -> list[bytes]:
+    def finish(self, *, completed: int | None = None) -> list[bytes]:
         """The provider's response ended cleanly, and the last events were written. Returns what ends the stream, with
-        the terminator of the format. A response that told no finish ends with an error: it may be incomplete."""
+        the terminator of the format. A response that told no finish ends with an error: it may be incomplete.
+        ``completed``: the time, in seconds since 1970, for the formats that tell when a response was complete;
+        ``None``: it is not known."""
 
-    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+    def write_whole(
+        self, events: Sequence[ProviderEvent], media: Sequence[Media] = (), *, completed: int | None = None
+    ) -> bytes:
         """The body of a whole response. If it is an error's, ``failed`` is set, and
-        :func:`.errors.shown_status` tells its status."""
+        :func:`.errors.shown_status` tells its status. ``completed`` as for :meth:`finish`."""

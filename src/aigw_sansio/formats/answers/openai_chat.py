@@ -97,7 +97,7 @@ class ChatWriter(Writer):
             steps = self._with_logprobs(steps)
         return [*map(self._chunk, steps), *self._told_failure()]
 
-    def finish(self) -> list[bytes]:
+    def finish(self, *, completed: int | None = None) -> list[bytes]:
         if self._failed is not None:
             return []
         out = [self._chunk(step) for step in self._ends()]
@@ -109,7 +109,9 @@ class ChatWriter(Writer):
             out.append(encode({**frame, "choices": [], "usage": chat_usage(self._usage)}))
         return [*out, b"[DONE]"]
 
-    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+    def write_whole(
+        self, events: Sequence[ProviderEvent], media: Sequence[Media] = (), *, completed: int | None = None
+    ) -> bytes:
         self._whole = True
         messages: dict[int, ChatMessage] = {}
         self._failed = first_failure(events)

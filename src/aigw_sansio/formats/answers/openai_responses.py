@@ -90,7 +90,10 @@ class ResponsesWriter(OrderedWriter):
             del self._logprobs[choice]
             self._losses.dropped("choice", "OpenAI Responses have one choice")
 
-    def write_whole(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> bytes:
+    def write_whole(
+        self, events: Sequence[ProviderEvent], media: Sequence[Media] = (), *, completed: int | None = None
+    ) -> bytes:
+        self._completed = completed
         for _ in self._whole_payloads(events, media):
             pass  # the last one is the whole response, which is kept
         failed = self._failed
@@ -140,6 +143,8 @@ class ResponsesWriter(OrderedWriter):
         yield from map(self._numbered, self._close(status))
         if reason is not None:
             self._response["incomplete_details"] = {"reason": reason}
+        elif self._completed is not None:
+            self._response["completed_at"] = max(self._completed, self._context.created)  # clocks may be set back
         yield self._numbered(self._last(status))
 
     def _last(self, status: str) -> JsonObject:

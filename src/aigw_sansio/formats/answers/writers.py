@@ -69,13 +69,15 @@ class OrderedWriter(Writer, ABC):
         super().__init__(context, calls)
         self._order = InOrder(self._restorer)
         self._finished: ResponseFinished | None = None
+        self._completed: int | None = None  # the time of the end, if it is known
 
     def write(self, events: Sequence[ProviderEvent], media: Sequence[Media] = ()) -> list[bytes]:
         """See :class:`.base.AnswerWriter`."""
         return [encode(payload) for payload in self._payloads(events, media)]
 
-    def finish(self) -> list[bytes]:
+    def finish(self, *, completed: int | None = None) -> list[bytes]:
         """See :class:`.base.AnswerWriter`."""
+        self._completed = completed
         return [encode(payload) for payload in self._ending()]
 
     def _whole_payloads(self, events: Sequence[ProviderEvent], media: Sequence[Media]) -> Iterator[JsonObject]:

@@ -176,8 +176,30 @@ def test_a_warm_up_is_complete_and_can_be_gone_on_from() -> None:
     response = completed["response"]
     assert (response["output"], response["created_at"], response["store"]) == ([], 17, False)
     assert response["usage"]["total_tokens"] == 0
+    assert (created["response"]["completed_at"], response["completed_at"]) == (None, 17)
     _, body = one.ask(stream_id="a", previous_response_id=response["id"], input="On")
     assert body == {"model": "anthropic/m", "input": [user("Hi"), user("On")], "stream": True}
+
+
+def test_a_warm_up_is_shown_as_a_response_would_be() -> None:
+    """Its id and its model have the form of those that are generated, also if the model is that of its parent."""
+    one = Connection(None)
+    turn = one.send(model="anthropic/m", generate=False, input="Hi")
+    assert isinstance(turn, Turn)
+    reply = one.dialect.begin(turn.event_id, LOG_ID, 17)
+    assert isinstance(reply, Reply)
+    first = json.loads(reply.messages[-1])["response"]
+    assert (first["id"], first["model"]) == (f"resp_{LOG_ID}", "m")
+    turn = one.send(generate=False, input="On", previous_response_id=first["id"])
+    assert isinstance(turn, Turn)
+    reply = one.dialect.begin(turn.event_id, "2", 17)
+    assert isinstance(reply, Reply)
+    second = json.loads(reply.messages[-1])["response"]
+    assert (second["id"], second["model"]) == ("resp_2", "m")
+    event_id, body = one.ask(input="On", previous_response_id=second["id"])
+    assert (body["model"], body["input"]) == ("anthropic/m", [user("Hi"), user("On"), user("On")])
+    one.answer(event_id, "")
+    assert one.told[-1]["response"]["model"] == "m"
 
 
 def test_what_is_stored_can_be_gone_on_from_on_another_connection() -> None:

@@ -250,3 +250,24 @@ def test_every_token_of_text_is_told_where_it_stands() -> None:
         (0, 0), (0, 0), (0, 0), (0, 2), (0, 2), (2, 0), (2, 0),
     ]  # fmt: skip
     assert [event["delta"] for event in deltas] == ["Part ", '"one', '".', "Two", " ?", "A new", " message"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "at", "told"),
+    [
+        ("stop", 1_796_000_003, 1_796_000_003),
+        ("stop", 5, 1_796_000_000),
+        ("stop", None, None),
+        ("length", 1_796_000_003, None),
+    ],
+)
+def test_a_complete_response_says_since_when(reason: e.FinishReason, at: int | None, told: int | None) -> None:
+    """Not before it was made, though the clock was set back; one that is incomplete or failed was never complete."""
+    said = [e.TextDelta("Hi"), e.ResponseFinished(reason, reason)]
+    writer = ResponsesWriter(CONTEXT)
+    assert all(json.loads(one).get("response", {}).get("completed_at") is None for one in writer.write(said))
+    assert json.loads(writer.finish(completed=at)[-1])["response"]["completed_at"] == told
+    assert json.loads(ResponsesWriter(CONTEXT).write_whole(said, completed=at))["completed_at"] == told
+    failed = ResponsesWriter(CONTEXT)
+    failed.write([e.TextDelta("Hi")])
+    assert json.loads(failed.finish(completed=at)[-1])["response"]["completed_at"] is None
