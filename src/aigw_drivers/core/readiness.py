@@ -227,6 +227,7 @@ class EpollReadiness:
     def _call_back(self) -> None:
         links = self._links
         events = self._epoll.poll(0, _EVENTS_PER_TURN)
+        self._turn.alone = len(events) == 1
         if len(events) > 1:
             self._turn.begin([links[number] for number, mask in events if mask & ~select.EPOLLOUT])
         for number, mask in events:

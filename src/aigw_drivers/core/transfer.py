@@ -103,29 +103,30 @@ class Transfer(ABC):
     def _execute_effects(self, source: Link | None = None) -> None:
         """Execute effects until there are none; then set the alarm.
 
-        After a read of ``source``, ``Flush`` only marks the connection; the caller must make sure that :meth:`_flush`
-        is called.
+        After a read of ``source``, ``Flush`` only marks the connection, if other reads of the turn follow; the caller
+        must make sure that :meth:`_flush` is called.
         """
         if self._executing:
             return
         self._executing = True
+        at_once = source is None or self._turn.alone
         engine = self._engine
         links = self._links
         link: Link | None = None
         try:
             calls = True  # an effect may have called the engine, which then may have more
             while calls and (effects := engine.effects()):
-                calls = source is None
+                calls = at_once
                 for effect in effects:
                     try:
                         if type(effect) is Flush:
                             if (link := links.get(effect.conn)) is not None and not link.unsent:
-                                if source is None:
+                                if source is not None and source.writes_to is not link:
+                                    self._turn.learn(source, link)
+                                if at_once:
                                     self._send_pending(link)
                                 else:
                                     self._unflushed[link] = None
-                                    if source.writes_to is not link and source.socket is not None:
-                                        self._turn.learn(source, link)
                             elif link is None:
                                 self._execute(effect)  # for a client without bytes
                         else:
@@ -426,7 +427,7 @@ class Transfer(ABC):
             link.socket = None
             close_socket(sock, reset=reset)
         link.release()
-        self._turn.learn(link, None)
+        self._turn.forget(link)
         self._on_released(link.conn)
         self._engine.closed(link.conn, self._now)
 

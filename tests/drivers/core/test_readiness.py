@@ -153,3 +153,31 @@ async def test_a_callback_that_raises_ends_the_turn_for_all_others() -> None:
             readiness.start_reading(link)
             assert watch.asked[3:] == ["register"]
             tasks.cancel_scope.cancel()
+
+
+async def test_a_turn_knows_whether_it_has_one_read_alone() -> None:
+    pairs = [socket.socketpair() for _ in range(2)]
+    links = [Link(ConnId(number), ours) for number, (ours, _) in enumerate(pairs)]
+    turn = Turn()
+    alone: list[bool] = []
+
+    def on_readable(link: Link) -> None:
+        assert isinstance(link.socket, socket.socket)
+        link.socket.recv(100)
+        alone.append(turn.alone)
+
+    async with anyio.create_task_group() as tasks:
+        readiness = EpollReadiness(tasks, turn, on_readable, lambda link: None)
+        await anyio.lowlevel.checkpoint()
+        for link in links:
+            readiness.start_reading(link)
+        for speaking in ([0], [0, 1], [1]):
+            for number in speaking:
+                pairs[number][1].send(b"x")
+            readiness._serve()
+            assert not turn.alone
+        tasks.cancel_scope.cancel()
+    for pair in pairs:
+        for sock in pair:
+            sock.close()
+    assert alone == [True, False, False, True]

@@ -216,6 +216,70 @@ def test_output_waits_for_a_few_short_reads_of_others_and_not_for_long_ones() ->
     assert rig.sockets[5].writes == [b"third"]
 
 
+def test_a_read_that_is_alone_in_its_turn_is_written_at_once_and_leaves_nothing_to_its_end() -> None:
+    engine, rig = crossed()
+    rig._turn.alone = True
+    rig.read(3, b"first")
+    assert rig.sockets[0].writes == [b"first"]
+    assert rig.turns.callbacks == []
+    rig.end()
+    rig.read(3, b"second")
+    assert rig.sockets[0].writes == [b"first"]
+    rig.end()
+    assert rig.sockets[0].writes == [b"first", b"second"]
+    assert not engine.breaches
+
+
+def test_it_teaches_to_whom_it_writes_as_every_read_does() -> None:
+    rig = Rig(Crossed(), 6)
+    for number in (3, 4):
+        rig._turn.alone = True
+        rig.read(number, b"?")
+        rig.end()
+    rig.see(3, 6, 4)
+    rig.read(3, b"a")
+    rig.time += 2 * PATIENCE_S
+    rig.read(6, b"silence")
+    assert rig.sockets[0].writes == [b"?", b"?"]
+    rig.read(4, b"b")
+    rig.end()
+    assert rig.sockets[0].writes == [b"?", b"?", b"ab"]
+
+
+def test_who_wrote_to_itself_is_not_awaited_with_those_who_write_to_it() -> None:
+    rig = Rig(Crossed(), 6)  # the first answers itself, and others write to it
+    for number in (1, 3):
+        rig.read(number, b"?")
+        rig.end()
+    rig.see(3, 5, 1)
+    assert not rig._turn.awaited
+    rig.read(3, b"a")
+    rig.time += 2 * PATIENCE_S
+    rig.read(5, b"silence")
+    assert rig.sockets[0].writes == [b"?", b"?", b"a"]
+
+
+def test_who_ends_with_its_last_read_is_no_writer_any_more() -> None:
+    class Last(Crossed):
+        def on_data(self, conn: ConnId, data: bytes) -> None:
+            if data == b"last":
+                self.close(conn, abort=True)
+                self.send(ConnId(1), data)
+            else:
+                super().on_data(conn, data)
+
+    engine = Last()
+    rig = Rig(engine, 6)
+    for number, data in ((3, b"?"), (4, b"last")):
+        rig.read(number, data)
+        rig.end()
+    assert rig.all_links[0].writers == 1
+    rig.read(3, b"last")
+    rig.end()
+    assert rig.all_links[0].writers == 0
+    assert not engine.breaches
+
+
 def test_without_sight_of_the_turn_it_is_the_same() -> None:
     _, rig = crossed()
     rig.read(3, b"first")
