@@ -6,8 +6,11 @@ takes of the parameters) and ``transform_request``: no logging, no routing, no c
 after. Tried with LiteLLM 1.110.
 
 LiteLLM goes through OpenAI's chat format: a request in another client's format is made a chat request first, and a
-chunk of a provider a chat chunk. That is its own way, and is measured as such. JSON text of requests is read with orjson
-and written with ``json.dumps``, as its proxy and its handlers of HTTP do.
+chunk of a provider a chat chunk. That is its own way, and is measured as such. For OpenAI's Responses its adapters make
+only the arguments of ``litellm.responses``; of that function those parts are called that make the body of them, and they
+are named as elsewhere: what a provider takes of the parameters (``get_requested_response_api_optional_param``,
+``get_optional_params_responses_api``), and ``transform_responses_api_request``. JSON text of requests is read with
+orjson and written with ``json.dumps``, as its proxy and its handlers of HTTP do.
 """
 
 import copy
@@ -91,11 +94,11 @@ def from_chat(target: str, provider: str, model: str) -> Any:
     write = config.transform_request
     if target == "openai-responses":
         module = "completion_extras.litellm_responses_transformation.transformation"
-        handler = find(module, "LiteLLMResponsesTransformationHandler")()
+        handler, finish = find(module, "LiteLLMResponsesTransformationHandler")(), responses_body(model)
         log = Silent()
 
         def write(**asked: Any) -> Any:
-            return handler.transform_request(litellm_logging_obj=log, **asked)
+            return finish(handler.transform_request(litellm_logging_obj=log, **asked))
 
     elif target == "gemini":
         transform, log = find("llms.vertex_ai.gemini.transformation", "sync_transform_request_body"), Silent()
@@ -118,12 +121,39 @@ def from_chat(target: str, provider: str, model: str) -> Any:
     return translate
 
 
+def responses_body(model: str) -> Any:
+    """What makes the body of a request of the arguments of ``litellm.responses``, as that function does."""
+    config = find("utils", "ProviderConfigManager").get_provider_responses_api_config(
+        find("types.utils", "LlmProviders")("openai"), model
+    )
+    utils, params = find("responses.utils", "ResponsesAPIRequestUtils"), find("types.router", "GenericLiteLLMParams")()
+    others = {"model", "input", "client", "litellm_logging_obj"}  # parameters of their own there
+
+    def finish(asked: Any) -> Any:
+        wished = {name: value for name, value in asked.items() if name not in others}
+        known = utils.get_optional_params_responses_api(
+            model=model,
+            responses_api_provider_config=config,
+            response_api_optional_params=utils.get_requested_response_api_optional_param(wished),
+        )
+        return config.transform_responses_api_request(
+            model=model,
+            input=asked["input"],
+            response_api_optional_request_params=known,
+            litellm_params=params,
+            headers={},
+        )
+
+    return finish
+
+
 def request(source: str, target: str, model: str) -> Any:
     """What translates a request."""
     provider = PROVIDERS[target]
     if source == "anthropic-messages" and target == "openai-responses":
         module = "llms.anthropic.messages.responses_adapters.transformation"
-        return find(module, "LiteLLMAnthropicToResponsesAPIAdapter")().translate_request
+        adapt, finish = find(module, "LiteLLMAnthropicToResponsesAPIAdapter")().translate_request, responses_body(model)
+        return lambda body: finish({**adapt({**body, "model": model}), "stream": body.get("stream")})  # as its handler
     read, write = to_chat(source, provider, model), from_chat(target, provider, model)
     return lambda body: write(read(body))
 
@@ -131,7 +161,7 @@ def request(source: str, target: str, model: str) -> Any:
 def of_text(translate: Any) -> Any:
     """What translates a request from JSON text to JSON text."""
     loads = import_module("orjson").loads
-    return lambda text: json.dumps(translate(loads(text)), default=str).encode()
+    return lambda text: json.dumps(translate(loads(text))).encode()
 
 
 # -- chunks ----------------------------------------------------------------------------------------------------------
