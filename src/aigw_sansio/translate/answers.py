@@ -1,11 +1,11 @@
 """Responses from a provider's format to a client's.
 
-Decides: what the writer of a response has to know of the request; the order of the steps: divide, read, write, frame.
-Must not know: any format.
+Decides: what the writer of a response has to know of the request; who writes for the clients of a format; the order of
+the steps: divide, read, write, frame. Must not know: what any format says.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,10 +28,20 @@ from ..prompt import CustomTool, Prompt
 from .registry import find_format, unknown_format
 
 _DONE: Final = b"[DONE]"
-_CLIENTS: Final[dict[str, ClientFormat]] = {
-    "openai-chat": "openai-chat",
-    "openai-responses": "openai-responses",
-    "anthropic-messages": "anthropic-messages",
+
+
+class _Client(NamedTuple):
+    """A format that clients speak, and what writes it. ``named``: events of its streams have names, their types."""
+
+    format: ClientFormat
+    writer: Callable[[AnswerContext], AnswerWriter]
+    named: bool = True
+
+
+_CLIENTS: Final[Mapping[str, _Client]] = {
+    "openai-chat": _Client("openai-chat", ChatWriter, named=False),
+    "openai-responses": _Client("openai-responses", ResponsesWriter),
+    "anthropic-messages": _Client("anthropic-messages", AnthropicWriter),
 }
 
 
@@ -66,10 +76,7 @@ def answer_context(
 def make_writer(target: str, context: AnswerContext) -> AnswerWriter:
     """A new writer of one response in the client's format ``target``. Raises
     :class:`~aigw_sansio.errors.LocalProtocolError` if clients do not speak it."""
-    form = client_format(target)
-    if form == "openai-chat":
-        return ChatWriter(context)
-    return ResponsesWriter(context) if form == "openai-responses" else AnthropicWriter(context)
+    return _client(target).writer(context)
 
 
 class _Typed(msgspec.Struct):
@@ -116,8 +123,9 @@ class AnswerTranslator:
     def __init__(self, *, target: str, context: AnswerContext, provider: str, limits: Limits | None = None) -> None:
         """``target`` is the client's format, ``provider`` that in which the request was written. ``context`` comes from
         :func:`answer_context`."""
-        self._named = client_format(target) != "openai-chat"
-        self._writer = make_writer(target, context)
+        client = _client(target)
+        self._named = client.named
+        self._writer = client.writer(context)
         self._reader = make_reader(context.source)
         self._over = False
         limits = limits or Limits()
@@ -176,7 +184,7 @@ class AnswerTranslator:
         return b"".join(self._event(payload) for payload in payloads)
 
     def _event(self, payload: bytes) -> bytes:
-        """One server-sent event. Formats with types name the event by it."""
+        """One server-sent event."""
         if not self._named or payload == _DONE:
             return b"data: " + payload + b"\n\n"
         return b"event: " + _decode_type(payload).type.encode() + b"\ndata: " + payload + b"\n\n"
@@ -185,6 +193,10 @@ class AnswerTranslator:
 def client_format(target: str) -> ClientFormat:
     """``target`` as a format that clients speak; raises :class:`~aigw_sansio.errors.LocalProtocolError` if it is
     none."""
+    return _client(target).format
+
+
+def _client(target: str) -> _Client:
     found = _CLIENTS.get(target)
     if found is None:
         raise LocalProtocolError(unknown_format(target, _CLIENTS))
