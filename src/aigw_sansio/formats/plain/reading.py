@@ -4,7 +4,6 @@ Decides: the order of the steps: the conversation first, then the settings aroun
 """
 
 from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -24,14 +23,12 @@ class PlainReader:
     """Reads one format. Its methods return ``None`` for a request that is not plain, and then note nothing."""
 
     __slots__ = (
-        "_conversation",
         "_decode",
+        "_members",
         "_of_messages",
         "_of_value",
         "_place",
         "_read",
-        "_settings",
-        "_values",
         "member",
     )
 
@@ -50,9 +47,7 @@ class PlainReader:
         #: How ``msgspec`` names the place of a message.
         self._place = f"`$.{member}["
         self.member = member
-        self._conversation = attrgetter(member)
-        self._settings = tuple(name for name in text.__struct_fields__ if name != member)
-        self._values = attrgetter(*self._settings)
+        self._members = text.__struct_fields__
         self._of_value = of_value
         self._of_messages = of_messages
         self._read = read
@@ -70,10 +65,9 @@ class PlainReader:
             return False if self._place in str(error) else None
         except UNREADABLE:
             return None
-        body = {
-            name: value for name, value in zip(self._settings, self._values(found), strict=True) if value is not UNSET
-        }
-        return self._around(body, notes, self._of_messages(self._conversation(found))) or False
+        values = msgspec.structs.astuple(found)
+        body = {name: value for name, value in zip(self._members, values, strict=True) if value is not UNSET}
+        return self._around(body, notes, self._of_messages(body.pop(self.member))) or False
 
     def _around(self, body: JsonObject, notes: list[Note], plain: Plain | None) -> ReadPlain | Refused | None:
         if plain is None:
