@@ -6,7 +6,8 @@ id. Must not know: any provider's format.
 Most conversations are plain, and long ones are many messages. So one that is read as plain is written from its items,
 without a :class:`~aigw_sansio.prompt.Turn` for each message, and without a look at what only other messages have. A
 writer that has to note anything, or to put messages in another order, gives up (:class:`NotPlain`): then the request is
-written in the general way, from :meth:`Plain.turns`. Both ways write the same: ``tests/laws/test_plain.py`` holds that.
+written in the general way, from :meth:`Plain.turns`. Both ways write the same:
+``tests/laws/test_usual_shapes.py`` holds that.
 """
 
 import re
