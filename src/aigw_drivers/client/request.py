@@ -7,7 +7,7 @@ could not refuse by name. Must not know: sockets, and whether an exchange of tha
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict, get_args
 
 import msgspec
 
@@ -37,6 +37,8 @@ class Step:
     ``query`` is the body of the request: anything that :mod:`msgspec` can encode as JSON; a :class:`msgspec.Raw` goes
     as it is. ``body`` is sent instead of it, with the ``content-type`` in ``headers``. ``headers`` may hold the
     provider's key; without one the gateway's stored key is used.
+
+    It is not the :class:`aigw_sansio.Step`, which holds a request as the engine has read it.
     """
 
     provider: str
@@ -63,8 +65,16 @@ class Options(TypedDict, total=False):
     event_id: str
 
 
+_OPTIONS: Final = tuple(Options.__annotations__)
+_CONFIG: Final = tuple(StepConfig.__annotations__)
+_MODES: Final = get_args(Mode)
+
+
 def steps_of(provider: str, endpoint: str, query: object, options: Options) -> list[Step]:
-    """The steps of a request in their order."""
+    """The steps of a request in their order. Raises ``TypeError`` for an option that nobody knows."""
+    for name in options:
+        if name not in _OPTIONS:  # else a slip of the pen would have no effect, and nobody were told
+            raise TypeError(f"{name} is no option of a request; allowed are {', '.join(_OPTIONS)}")
     first = Step(
         provider,
         endpoint,
@@ -80,10 +90,9 @@ def steps_of(provider: str, endpoint: str, query: object, options: Options) -> l
 def create_message(steps: Sequence[Step], event_id: str, mode: Mode) -> str:
     """The JSON text of ``universal.create``.
 
-    Raises ``TypeError`` or ``ValueError`` if something is no JSON, a step has both ``query`` and ``body``, or
-    ``event_id`` has the wrong length.
+    Raises ``TypeError`` or ``ValueError`` if something is no JSON, or for what :func:`check_request` says.
     """
-    check_event_id(event_id)
+    check_request(steps, event_id, mode)
     request = [_step(step, mode if number == 0 else None) for number, step in enumerate(steps)]
     data = msgspec.json.encode({"type": "universal.create", "eventId": event_id, "request": request})
     if is_too_deep(data):
@@ -95,16 +104,32 @@ def create_message(steps: Sequence[Step], event_id: str, mode: Mode) -> str:
         raise ValueError(f"the request holds a msgspec.Raw that is no JSON: {error}") from None
 
 
-def check_event_id(event_id: str) -> None:
-    """Raises ``ValueError`` if ``event_id`` has the wrong length."""
+def check_request(steps: Sequence[Step], event_id: str, mode: Mode) -> None:
+    """Raises ``ValueError`` if ``event_id`` has the wrong length, ``mode`` is none, or a step has two bodies; and
+    ``TypeError`` if one is no :class:`Step`, or a part of it has a type that would be sent as something else."""
     if not 1 <= len(event_id) <= _LONGEST_ID:
         raise ValueError(f"event_id has {len(event_id)} characters; it must have 1 to {_LONGEST_ID}")
+    if mode not in _MODES:
+        raise ValueError(f"mode is {mode!r}; allowed are {', '.join(_MODES)}")
+    for step in steps:
+        _check_step(step)
 
 
-def check_step(step: Step) -> None:
-    """Raises ``ValueError`` if ``step`` has two bodies."""
+def _check_step(step: object) -> None:
+    if not isinstance(step, Step):
+        kind = f"{type(step).__module__}.{type(step).__qualname__}"
+        raise TypeError(f"a step is of type {kind}; allowed is aigw_drivers.client.Step")
     if step.query is not None and step.body is not None:
         raise ValueError("a step has query or body, not both")
+    if isinstance(step.query, bytes | bytearray | memoryview):  # as a value of JSON it would be base64 in a string
+        raise TypeError("query is bytes; JSON that is encoded goes as msgspec.Raw(...), anything else as body")
+    if not isinstance(step.body, str | bytes | None):
+        raise TypeError(f"body is of type {type(step.body).__name__}; allowed are str and bytes")
+    if not isinstance(step.headers, Mapping):
+        raise TypeError(f"headers is of type {type(step.headers).__name__}; allowed is a mapping")
+    for name in step.config:
+        if name not in _CONFIG:
+            raise TypeError(f"{name} is no part of config; allowed are {', '.join(_CONFIG)}")
 
 
 def cancel_message(event_id: str) -> str:
@@ -116,7 +141,6 @@ PING_MESSAGE: Final = '{"type":"universal.ping"}'
 
 
 def _step(step: Step, mode: Mode | None) -> dict[str, object]:
-    check_step(step)
     config: dict[str, object] = dict(step.config)
     if mode is not None:
         config["response"] = mode

@@ -11,22 +11,21 @@ from aigw_sansio import Create
 from aigw_sansio import Step as EngineStep
 from aigw_sansio import StepConfig as EngineConfig
 
-from ..client.request import Step, check_event_id, check_step
+from ..client.request import Step, check_request
 from ..client.values import Mode
 
 
 def create_command(steps: Sequence[Step], event_id: str, mode: Mode) -> Create:
     """The command for ``steps``.
 
-    Raises ``TypeError`` or ``ValueError`` if something is no JSON, a step has both ``query`` and ``body``, a
-    ``config`` has a field of the wrong type, or ``event_id`` has the wrong length.
+    Raises ``TypeError`` or ``ValueError`` if something is no JSON, a ``config`` has a field of the wrong type, or for
+    what :func:`~aigw_drivers.client.request.check_request` says.
     """
-    check_event_id(event_id)
+    check_request(steps, event_id, mode)
     return Create(event_id, [_step(step, mode if number == 0 else None) for number, step in enumerate(steps)])
 
 
 def _step(step: Step, mode: Mode | None) -> EngineStep:
-    check_step(step)
     config = dict(step.config)
     if mode is not None:
         config["response"] = mode

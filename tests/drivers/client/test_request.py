@@ -1,11 +1,17 @@
 """Requests become messages that the core reads back."""
 
+from collections.abc import Callable, Sequence
+from typing import cast
+
 import msgspec
 import pytest
 from hypothesis import given
 from tests.reading.any_json import JSON
 
+from aigw_drivers.client import Mode
 from aigw_drivers.client.request import Options, Step, StepConfig, cancel_message, create_message, steps_of
+from aigw_drivers.local.request import create_command
+from aigw_sansio import Step as EngineStep
 from aigw_sansio.dialects.commands import BadCreate, Cancel, Create
 from aigw_sansio.dialects.universal.decode import decode
 
@@ -74,6 +80,41 @@ def test_what_the_gateway_could_not_refuse_by_name_is_not_sent(step: Step, event
 def test_what_is_no_json_is_an_error_of_the_caller() -> None:
     with pytest.raises(TypeError):
         create_message([Step("a", "b", object())], "e", "raw")
+
+
+#: What would be sent as something else, or would have no effect; and what the caller is told.
+SLIPS: dict[str, tuple[object, str]] = {
+    "a step of the engine": (EngineStep("a", "b"), "allowed is aigw_drivers.client.Step"),
+    "a dict": ({"provider": "a"}, "builtins.dict; allowed is"),
+    "bytes": (Step("a", "b", b"{}"), r"msgspec.Raw\(...\)"),
+    "a body that is JSON": (
+        Step("a", "b", body=cast("str", {"a": 1})),
+        "body is of type dict; allowed are str and bytes",
+    ),
+    "headers as pairs": (Step("a", "b", headers=cast("dict[str, str]", [("x", "y")])), "headers is of type list"),
+    "a name of config": (Step("a", "b", config=cast("StepConfig", {"max_attempts": 3})), "maxAttempts"),
+}
+
+
+@pytest.mark.parametrize("name", SLIPS)
+@pytest.mark.parametrize("make", [create_message, create_command])
+def test_a_slip_is_told_whatever_carries_the_request(
+    name: str, make: Callable[[Sequence[Step], str, Mode], object]
+) -> None:
+    step, told = SLIPS[name]
+    with pytest.raises(TypeError, match=told):
+        make([Step("a", "b"), cast("Step", step)], "e", "raw")
+
+
+@pytest.mark.parametrize("make", [create_message, create_command])
+def test_a_mode_that_is_none_is_told(make: Callable[[Sequence[Step], str, Mode], object]) -> None:
+    with pytest.raises(ValueError, match="mode is 'evets'; allowed are events, raw, both"):
+        make([Step("a", "b")], "e", cast("Mode", "evets"))
+
+
+def test_an_option_that_nobody_knows_is_told() -> None:
+    with pytest.raises(TypeError, match=r"fallbacks is no option of a request; allowed are .*fallback, event_id"):
+        steps_of("a", "b", None, cast("Options", {"fallbacks": []}))
 
 
 def test_what_the_gateway_refuses_it_refuses_by_name() -> None:
