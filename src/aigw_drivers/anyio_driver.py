@@ -42,7 +42,6 @@ from .core.sockets import (
     local_address,
     make_non_blocking,
     open_tunnel,
-    require_non_blocking,
     talk,
     tls_handshake,
 )
@@ -124,10 +123,10 @@ class AnyioDriver(Door):
     ) -> None:
         """Accept from ``listeners`` (see :func:`.listen`) and drive the engine, until cancelled or drained.
 
-        Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine. Call
-        it once. Raises :class:`ValueError`, and closes nothing, if a listener blocks.
+        Closes the listeners at the end. If it is cancelled, it resets all open connections, and tells the engine.
+        Raises :class:`ValueError` if a listener blocks, :class:`RuntimeError` the second time; then it closes nothing.
         """
-        require_non_blocking(listeners)
+        self._begin(listeners)
         with asyncio_told():
             await self._serve(listeners, task_status)
 

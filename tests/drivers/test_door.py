@@ -1,5 +1,6 @@
 """The door into a driver: inputs of the host, from the loop and from threads, and clients without bytes."""
 
+import socket
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from aigw_drivers import AnyioDriver, MessageEffect, ProtocolDriver
+from aigw_drivers import AnyioDriver, Listener, MessageEffect, ProtocolDriver, listen
 from aigw_sansio import (
     Accept,
     Close,
@@ -61,6 +62,26 @@ class Scene:
             await tasks.start(self.driver.serve, ())
             yield
             tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("kind", [AnyioDriver, ProtocolDriver])
+async def test_a_driver_serves_once(kind: type[AnyioDriver], anyio_backend: str) -> None:
+    if kind is ProtocolDriver and anyio_backend == "trio":
+        pytest.skip("it runs on asyncio alone")
+    scene = Scene(kind)
+    blocking = Listener(socket.create_server(("127.0.0.1", 0)))
+    with blocking.socket, pytest.raises(ValueError, match="blocks"):
+        await scene.driver.serve([blocking])
+    (late,) = listen("127.0.0.1", 0)
+    with late.socket:
+        async with scene.serving():
+            with pytest.raises(RuntimeError, match="serves already, or has served"):
+                await scene.driver.serve([late])
+            assert scene.driver.serving
+            assert scene.driver.call(lambda now: now) > 0
+        with pytest.raises(RuntimeError, match="serves already, or has served"):
+            await scene.driver.serve([late])
+        assert late.socket.fileno() >= 0
 
 
 async def test_an_input_of_the_host_has_its_effects() -> None:

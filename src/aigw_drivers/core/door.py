@@ -6,7 +6,7 @@ any input, and how a connection is served.
 
 import socket
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from functools import partial
 from typing import TypeVar
@@ -20,6 +20,7 @@ from aigw_sansio import ConnId, Effect, Engine, Event
 
 from .attached import as_socket
 from .hosted import Hosted, MessageHandler
+from .sockets import Listener, require_non_blocking
 from .transfer import Transfer
 
 Result = TypeVar("Result")
@@ -31,6 +32,7 @@ class Door(Transfer):
     def __init__(self, engine: Engine, on_event: Callable[[Event], None] | None, clock: Callable[[], float]) -> None:
         super().__init__(engine, on_event, clock)
         self._hosted = Hosted()
+        self._begun = False
         self._token: anyio.lowlevel.EventLoopToken | None = None  # of the loop, while it serves
         self._context: Context  # of the task that serves: it knows the library of the loop
 
@@ -105,6 +107,13 @@ class Door(Transfer):
         if conn is None:
             raise RuntimeError("the engine did not take the connection; the log says why")
         return conn
+
+    def _begin(self, listeners: Sequence[Listener]) -> None:
+        """Called first in :meth:`serve`, which has no second time: two would share the tasks and the end of one."""
+        require_non_blocking(listeners)
+        if self._begun:
+            raise RuntimeError("the driver serves already, or has served; make another one for another engine")
+        self._begun = True
 
     @abstractmethod
     def _spawn(self, function: Callable[..., Coroutine[object, object, None]], *arguments: object) -> None:
