@@ -77,6 +77,7 @@ class Services:
         "timers",
         "turns",
         "unweighed",
+        "usage_refusals",
         "wall_offset",
     )
 
@@ -89,6 +90,8 @@ class Services:
         self.own_tokens = _tokens_of(config)
         #: Which of several keys of a provider goes next; empty if none has several.
         self.key_rings = KeyRings(config)
+        #: Who is not asked for the usage of streams: :data:`aigw_sansio.providers.usage_question.UsageRefusals`.
+        self.usage_refusals: dict[tuple[str, str, str, str], None] = {}
         #: Which connections go through one.
         self.proxies = Proxies(config)
         self.random = SeededRandom(seed)
@@ -121,6 +124,7 @@ class Services:
         self.config = config
         self.own_tokens = _tokens_of(config)
         self.key_rings = KeyRings(config, self.key_rings)
+        self.usage_refusals = {}  # a server may have been renewed, too
         self.proxies = Proxies(config)
         self.dials.reconfigure(config, known_hosts, now)
 

@@ -264,8 +264,7 @@ class Attempt:
             )
         )
         call = self._call
-        if self._lent is not None:
-            note_status(self._services, self._lent, status, headers, now)
+        note_status(self._services, call, self._lent, status, headers, now)
         self.response = ProviderResponse(
             status,
             headers,

@@ -21,7 +21,7 @@ from .ports import Caller, Ending, ExchangeOutlet, MessageT, PlannedStep
 from .record import ExchangeRecord
 from .rejection import Rejection, ended_by, fault_of, judge_whole, reject_stream, untold_end
 from .response import ProviderResponse
-from .retry import wants_another, with_own_call
+from .retry import tried_for_nothing, wants_another
 from .source import Source
 from .states import EXCHANGE_TABLE, ExchangeInput, ExchangeState
 
@@ -325,11 +325,10 @@ class Exchange(Generic[MessageT]):
         other = response is not None and self._steps[self._step].has_another_key(response.status, self._tries)
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now), has_another_key=other)
         self._attempts -= isinstance(fault, Denial)  # nothing was sent
-        cache = self._steps[self._step].call.cache
-        if cache is not None and self._is_cached and not cache.is_only_way:
-            # What was kept, or the call of another request, was no good: this one has not tried yet.
+        changed = tried_for_nothing(self._steps, self._step, self._last_response, cached=self._is_cached)
+        if changed is not None:
             self._tries -= 1
-            self._steps = with_own_call(self._steps, self._step)
+            self._steps = changed
             again = True
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one
         policy = self._steps[self._step].policy

@@ -1,8 +1,9 @@
-"""Which statuses are retried, whether the provider wants another try, and how long it asks to wait; and what is tried
-behind a response that was no call of this request.
+"""Which statuses are retried, whether the provider wants another try, and how long it asks to wait; and which tries
+count as none.
 
-Decides: the closed set of retried statuses, and how ``x-should-retry``, ``retry-after-ms`` and ``retry-after`` are read
-(RFC 9110 sections 5.6.7 and 10.2.3). Must not know: how often a step is tried.
+Decides: the closed set of retried statuses, how ``x-should-retry``, ``retry-after-ms`` and ``retry-after`` are read
+(RFC 9110 sections 5.6.7 and 10.2.3), and what goes after a response that was no call of this request, or that refused
+what the client had not written. Must not know: how often a step is tried.
 """
 
 import re
@@ -15,9 +16,11 @@ from ..engine.key_rings import TELLING
 from ..engine.services import Services
 from ..faults import Denial, Fault
 from ..providers.call import ProviderCall
+from ..providers.usage_question import note_refusal, refuses_question, without_question
 from ..secret import Secret
 from ..wires.heads import header_values
 from ..wires.http import Headers
+from .encoder import FinalResponse
 from .ports import PlannedStep
 
 #: The longest wait before another try of a step, in seconds; who asks for more is not tried again (client protocol,
@@ -67,10 +70,15 @@ def wants_another(
     return (fault.retryable if told is None else told) and wait_s <= MAX_RETRY_AFTER_S, wait_s
 
 
-def note_status(services: Services, key: Secret, status: int, headers: Headers, now: float) -> None:
-    """A provider answered a request with one of its several stored keys: the key may have to rest."""
-    if status in TELLING:
+def note_status(
+    services: Services, call: ProviderCall, key: Secret | None, status: int, headers: Headers, now: float
+) -> None:
+    """A provider answered ``call``. ``key``: the one that was sent of its several stored ones, which may have to rest.
+    Or it takes the request without the question that it refused: it will not be asked again."""
+    if key is not None and status in TELLING:
         services.key_rings.refused(key, status, retry_after_s(headers, services.unix_time(now)), now)
+    if call.usage_question == "refused" and status < 300:
+        note_refusal(services.usage_refusals, call)
 
 
 def retry_after_s(headers: Headers, unix_time: float) -> float:
@@ -120,11 +128,25 @@ def _days_since_1970(year: int, month: int, day: int) -> int:
     return era_years + (153 * ((month + 9) % 12) + 2) // 5 + day - 1 - 719468
 
 
-def with_own_call(steps: Sequence[PlannedStep], index: int) -> list[PlannedStep]:
-    """``steps``, of which the one at ``index`` must make its own call, with whichever key, whatever the cache has."""
+def tried_for_nothing(
+    steps: Sequence[PlannedStep], index: int, told: FinalResponse | None, *, cached: bool
+) -> list[PlannedStep] | None:
+    """``steps`` for another try of the one at ``index``, if the last one counts as none. ``None``: it counts.
+
+    Either its response was ``cached``, or the call of another request, and it was no good: now it must make its own
+    call, with whichever key, whatever the cache has. Or what the provider has ``told`` refuses only what the gateway
+    has put into the request: now it goes without that."""
+    step = steps[index]
+    if cached:
+        if step.call.cache is None or step.call.cache.is_only_way:
+            return None
+        make = _alone
+    elif told is not None and told.step == index and refuses_question(step.call, told.status, told.body):
+        make = without_question
+    else:
+        return None
     changed = list(steps)
-    step = changed[index]
-    changed[index] = step._replace(call=_alone(step.call), others=tuple(map(_alone, step.others)))
+    changed[index] = step._replace(call=make(step.call), others=tuple(map(make, step.others)))
     return changed
 
 

@@ -65,6 +65,8 @@ class ProviderCall(msgspec.Struct, frozen=True):
     lent: Secret | None = None  #: the stored key in it, if its provider has several
     quota: StepQuota | None = None  #: what it needs of the quotas of its gateway
     signed: bool = False  #: it holds a signature of its body and of its time
+    #: The gateway has put the question for the usage into its body, or has taken it back because it was refused.
+    usage_question: Literal["none", "put", "refused"] = "none"
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")

@@ -29,11 +29,11 @@ from ..providers.lending import with_key
 from ..providers.named_model import named_model
 from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
+from ..providers.usage_question import asking_usage, has_refused, with_question
 from ..quotas.claim import Claim, Client, step_quota
 from ..quotas.costs import price_of
 from ..quoting import quoted
 from ..secret import Secret
-from .asking_usage import asking_usage
 from .caching import cache_use
 from .given_media import NOTHING_GIVEN, GivenMedia
 from .plan_memo import PlanMemo
@@ -296,10 +296,12 @@ def _plan_step(
     asking = None
     own = providers.get(call.provider, NO_SETTINGS)
     if metered and client.settings.ask_usage and own.ask_usage:
-        asking = asking_usage(call.provider, call.format, call.request.body, call.request.target)
+        asking = _asking(services, call)
     if asking is not None:
         grown += len(asking) - len(call.request.body)
         build = partial(build, body=asking)
+        if b"stream_options" not in call.request.body:  # what the client has written is not taken back
+            build = partial(_build_asking, build)
         call = build(settings=providers)  # anew, because it may be signed
         if isinstance(call, Fault):
             return call
@@ -354,6 +356,21 @@ def _plan_step(
     if memo is not None and step is asked and found is None and claim is None and not rings:
         memo.keep(client, services.own_tokens, step, planned, price=told, prices=own.prices)
     return _Planned(planned._replace(others=others) if others else planned, missing)
+
+
+def _asking(services: Services, call: ProviderCall) -> bytes | None:
+    """The body of ``call`` with the question for the usage, if it is to be asked."""
+    if has_refused(services.usage_refusals, call):
+        return None
+    return asking_usage(call.provider, call.format, call.request.body, call.request.target)
+
+
+def _build_asking(
+    build: Callable[..., ProviderCall | Fault], *, settings: Mapping[str, ProviderSettings]
+) -> ProviderCall | Fault:
+    """The call that ``build`` gives with the question in its body."""
+    call = build(settings=settings)
+    return call if isinstance(call, Fault) else with_question(call)
 
 
 def _with_other_keys(

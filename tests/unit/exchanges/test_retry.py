@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aigw_sansio.effects import KeptResponse
 from aigw_sansio.exchanges.policy import Policy
 from aigw_sansio.exchanges.ports import PlannedStep
-from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, wants_another, with_own_call
+from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, tried_for_nothing, wants_another
 from aigw_sansio.faults import Denial, Fault, FaultKind, Side
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.cache_use import CacheUse
@@ -98,10 +98,12 @@ def test_a_step_that_must_make_its_own_call() -> None:
         )
         for cache in (use, use, None)
     ]
-    changed = with_own_call(steps, 1)
+    changed = tried_for_nothing(steps, 1, None, cached=True)
+    assert changed is not None
     assert [step.call.cache for step in changed] == [use, use.alone(), None]
     assert use.alone() == CacheUse("a", "g", "name", 60, looks_up=False)
-    assert with_own_call(steps, 2) == steps
+    assert tried_for_nothing(steps, 2, None, cached=True) is None
+    assert tried_for_nothing(steps, 1, None, cached=False) is None
 
 
 def test_what_the_gateway_itself_denies_is_not_tried_again() -> None:

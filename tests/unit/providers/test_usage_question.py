@@ -3,16 +3,31 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from tests.rigs.cache_host import STREAM, WHOLE, CacheHost, create, messages, status_of
 
 from aigw_drivers.testing import MockRequest, MockResponse, VirtualClient, Wait
-from aigw_sansio.config import GatewaySettings, ProviderSettings, Timeouts
+from aigw_sansio.config import Config, GatewaySettings, Limits, ProviderSettings, Timeouts
+from aigw_sansio.events import AttemptEnded
 from aigw_sansio.formats.mistral import MISTRAL
 from aigw_sansio.formats.openai.quirks import LOOK_ALIKES
+from aigw_sansio.origin import Origin
+from aigw_sansio.providers.call import ProviderCall
+from aigw_sansio.providers.usage_question import (
+    MOST_REFUSALS,
+    TELL_ALWAYS,
+    UsageRefusals,
+    asking_usage,
+    has_refused,
+    note_refusal,
+    refuses_question,
+    with_question,
+    without_question,
+)
 from aigw_sansio.quota_rules import QuotaRule
 from aigw_sansio.secret import Secret
-from aigw_sansio.sessions.asking_usage import TELL_ALWAYS, asking_usage
+from aigw_sansio.wires.http import Request
 
 TOKENS = QuotaRule(limit=20, window_s=3600, measure="tokens", technique="sliding", id="t")
 SETTINGS = GatewaySettings(rules=(TOKENS,))
@@ -26,6 +41,7 @@ USAGE = {"choices": [], "usage": {"prompt_tokens": 15, "completion_tokens": 5, "
     ('{"model":"m","stream":true}', True),
     ('{"model":"m", "stream" : true , "stream_options":null}', True),
     ('{"stream":true,"stream_options":{"include_usage":false,"x":[1]}}', True),
+    ('{"stream_options":{},"stream":true}', True),
     ('{"stream":true,"stream_options":{"include_usage":true}}', False),
     ('{"stream":false}', False),
     ('{"stream":"true"}', False),
@@ -226,3 +242,153 @@ def test_each_of_several_keys_is_asked() -> None:
         client = host.connect()
         create(client, ASKED, key="", config={"maxAttempts": 2})
         assert [json.loads(one.body)["stream_options"] for one in host.asked] == [{"include_usage": True}]
+
+
+QUESTION = b'{"model":"m","stream":true' + b',"stream_options":{"include_usage":true}}'
+REFUSAL = b'{"error":{"message":"Unrecognized request argument supplied: stream_options"}}'
+
+
+def call_of(body: bytes, *, signed: bool = False, target: bytes = b"/v1/chat/completions") -> ProviderCall:
+    request = Request(b"POST", b"https", b"up.test", target, [], body)
+    return ProviderCall("openai", Origin("https", "up.test", 443), request, "openai-chat", False, signed=signed)
+
+
+def test_it_is_taken_back_as_it_was_put() -> None:
+    asked = with_question(call_of(QUESTION))
+    assert asked.usage_question == "put"
+    plain = without_question(asked)
+    assert (plain.request.body, plain.usage_question) == (b'{"model":"m","stream":true}', "refused")
+
+
+@pytest.mark.parametrize("call", [
+    call_of(QUESTION, signed=True),
+    call_of(b'{"stream_options":{"x":1,"include_usage":true},"stream":true}'),
+])  # fmt: skip
+def test_what_cannot_be_taken_back_is_not(call: ProviderCall) -> None:
+    assert with_question(call) is call
+    assert not refuses_question(call, 400, REFUSAL)
+
+
+@pytest.mark.parametrize(("status", "body", "refuses"), [
+    (400, REFUSAL, True),
+    (422, b'{"detail":[{"loc":["body","stream_options","include_usage"]}]}', True),
+    (400, b'{"error":{"message":"max_tokens is too large"}}', False),
+    (401, REFUSAL, False),
+    (500, REFUSAL, False),
+    (200, REFUSAL, False),
+])  # fmt: skip
+def test_which_answers_refuse_it(status: int, body: bytes, *, refuses: bool) -> None:
+    assert refuses_question(with_question(call_of(QUESTION)), status, body) is refuses
+    assert not refuses_question(call_of(QUESTION), status, body), "the client may have asked"
+    assert not refuses_question(without_question(with_question(call_of(QUESTION))), status, body)
+
+
+def test_who_has_refused_is_told_apart_by_model_and_path() -> None:
+    known: UsageRefusals = {}
+    azure = b"/openai/deployments/d/chat/completions?api-version=1"
+    for call in (call_of(b'{"model":"m"}'), call_of(b"{}", target=azure)):
+        assert not has_refused(known, call)
+        note_refusal(known, call)
+        assert has_refused(known, call)
+    assert has_refused(known, call_of(b"{}", target=azure + b"23"))
+    assert not has_refused(known, call_of(b'{"model":"n"}'))
+    assert not has_refused(known, call_of(b'{"model":"m"}', target=b"/v2/chat/completions"))
+
+
+def test_only_the_newest_are_remembered_and_no_long_ones() -> None:
+    known: UsageRefusals = {}
+    for number in range(2 * MOST_REFUSALS):
+        note_refusal(known, call_of(b'{"model":"m%d"}' % number))
+        note_refusal(known, call_of(b'{"model":"m%d%b"}' % (number, b"x" * 512)))
+    assert len(known) == MOST_REFUSALS
+    assert has_refused(known, call_of(b'{"model":"m%d"}' % MOST_REFUSALS))
+    assert not has_refused(known, call_of(b'{"model":"m%d"}' % (MOST_REFUSALS - 1)))
+
+
+def refusing(request: MockRequest) -> MockResponse:
+    """A server that does not know the question; for the model `late` it says so in a stream."""
+    if b"stream_options" not in request.body:
+        return answering(request)
+    error = {"error": {"message": "Unrecognized request argument supplied: stream_options", "code": 400}}
+    return MockResponse.sse(error) if b'"late"' in request.body else MockResponse.json(error, status=400)
+
+
+def was_asked(host: CacheHost) -> list[bool]:
+    return [b"stream_options" in one.body for one in host.asked]
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(attempts_per_exchange=2)])
+def test_who_refuses_the_question_is_asked_once(limits: Limits) -> None:
+    rules = (msgspec.structs.replace(TOKENS, limit=10_000),)
+    with CacheHost(refusing, gateways={"local/default": GatewaySettings(rules=rules)}, limits=limits) as host:
+        client = host.connect()
+        query = b'{"stream":true,  "model":"m"}'
+        name = create(client, json.loads(query))
+        assert was_asked(host) == [True, False]
+        assert json.loads(host.asked[1].body) == json.loads(query)
+        assert payloads(client, name) == [*STREAM[:2], END], "the client gets its stream"
+        ends = [event for event in host.events if isinstance(event, AttemptEnded)]
+        assert [(end.attempt, end.status, end.fault is None) for end in ends] == [(1, 400, False), (2, 200, True)]
+        assert (host.ended()[-1].attempts, host.ended()[-1].step) == (2, 0)
+        create(client, {**ASKED})
+        create(host.connect(), {**ASKED})
+        assert was_asked(host) == [True, False, False, False]
+        create(client, {**ASKED, "model": "other"})  # behind the same address another one may know it
+        assert was_asked(host)[4:] == [True, False]
+
+
+def test_with_new_settings_everybody_is_asked_again() -> None:
+    with CacheHost(refusing, gateways={"local/default": SETTINGS}) as host:
+        create(host.connect(), ASKED)
+        host.call(host.gateway.reconfigure, Config(gateways={"local/default": SETTINGS}))
+        create(host.connect(), ASKED)
+        assert was_asked(host) == [True, False, True, False]
+
+
+def test_a_refusal_within_a_stream_is_one() -> None:
+    with CacheHost(refusing, gateways={"local/default": SETTINGS}) as host:
+        client = host.connect()
+        name = create(client, {**ASKED, "model": "late"})
+        assert was_asked(host) == [True, False]
+        assert payloads(client, name) == [*STREAM[:2], END]
+
+
+def test_what_the_client_wrote_is_not_taken_back() -> None:
+    with CacheHost(refusing, gateways={"local/default": SETTINGS}) as host:
+        client = host.connect()
+        for options in ({"include_usage": True}, {"include_usage": False}):
+            name = create(client, {**ASKED, "stream_options": options})
+            assert messages(client, name)[-1]["metadata"]["status"] == 400
+        assert was_asked(host) == [True, True]
+
+
+def test_a_server_that_only_quotes_the_request_is_asked_again() -> None:
+    def quoting(request: MockRequest) -> MockResponse:
+        return MockResponse.json({"error": {"message": request.body.decode()}}, status=400)
+
+    with CacheHost(quoting, gateways={"local/default": SETTINGS}) as host:
+        client = host.connect()
+        for _ in range(2):
+            name = create(client, ASKED)
+            assert messages(client, name)[-1]["metadata"]["status"] == 400
+            assert "stream_options" not in json.dumps(messages(client, name)[-1]["response"])
+        assert was_asked(host) == [True, False] * 2
+
+
+def test_a_step_in_front_does_not_cost_a_later_one_its_attempt() -> None:
+    with CacheHost(refusing, gateways={"local/default": SETTINGS}, limits=Limits(attempts_per_exchange=2)) as host:
+        client = host.connect()
+        second = {"provider": "groq", "endpoint": "chat/completions", "headers": {}, "query": {"model": "n"}}
+        name = create(client, ASKED, steps=[second])
+        assert was_asked(host) == [True, False]
+        assert messages(client, name)[-1]["metadata"]["step"] == "1"
+
+
+def test_a_refused_question_costs_nothing_and_its_answer_counts() -> None:
+    with CacheHost(refusing, gateways={"local/default": SETTINGS}) as host:
+        client = host.connect()
+        create(client, ASKED)
+        assert not budget_is_used(host), "two letters were told"
+        for number in range(8):
+            create(client, {**ASKED, "user": str(number) * 9})
+        assert budget_is_used(host), "estimated"
