@@ -13,9 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+from prometheus_client import generate_latest
 from tests.rigs.ended_events import WALL, attempt_events, exchange_ended, log_id
 
-from aigw_drivers.server.observe.metrics import ServerMetrics
+from aigw_drivers.server.observe.metrics import ServerMetrics, _Told
 from aigw_drivers.server.observe.page import OperatorPage
 from aigw_drivers.server.observe.queries import query, read_condition
 from aigw_drivers.server.observe.records import Records
@@ -90,7 +91,9 @@ def scrape(sockets: int) -> None:
     for name, call in (
         ("a snapshot", gateway.snapshot),
         ("a scrape", metrics.text),
-        ("the page's event", lambda: page._state(time.time())),
+        ("of which its memory", partial(gateway.snapshot, weigh=True)),
+        ("of which the text", partial(generated, metrics)),
+        ("the page's event", lambda: page._state(time.time(), ())),
     ):
         call()
         began = time.process_time()
@@ -98,6 +101,11 @@ def scrape(sockets: int) -> None:
             call()
         print(f"{name:24} {(time.process_time() - began) / 5 * 1000:6.1f} ms with {sockets} sockets")
     print(f"{'its text':24} {len(metrics.text()) / 1024:6.0f} KiB with 200 models")
+
+
+def generated(metrics: ServerMetrics) -> None:
+    """A scrape of what was counted alone."""
+    generate_latest(_Told([*metrics._counted()]))
 
 
 def database(rows: int) -> None:

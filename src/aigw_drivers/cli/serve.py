@@ -25,6 +25,7 @@ from ..server.reload import SettingsFile
 from ..server.serve import DriverName, Running, running, serve_until_signal, url_of
 from ..server.service_manager import ServiceManager
 from ..server.settings import Settings
+from ..server.siblings import Family, Siblings
 from ..server.slots import Slots
 from ..server.supervisor import Place, Supervisor
 from ..server.worker import work
@@ -79,13 +80,15 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
         (first, *_) = listeners_on(slots[0])
         url = url_of(first.socket, None if self.passed else server.host, secure=server.tls_certificate is not None)
 
+        family = Family(count) if server.metrics or server.page != "off" else None
         file = self.file
 
         def work_at(place: Place) -> int:
             def take(gateway: Running, document: bytes) -> bool:
                 return file is not None and file.give(document, gateway.reconfigure)
 
-            run(lambda: work(place, self._running, take))
+            siblings = None if family is None else family.worker(place.number)
+            run(lambda: work(place, partial(self._running, siblings), take))
             return 0
 
         def take_for_later_workers(document: bytes) -> bool:
@@ -99,14 +102,23 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
             on_ready=lambda: self._greet(console, url),
             on_reload=None if file is None else file.read,
             on_taken=take_for_later_workers,
+            on_ended=None if family is None else family.ended,
         )
         status = supervisor.run()
+        if family is not None:
+            family.close()
         console.print("stopped")
         return status
 
-    def _running(self, place: Place) -> AbstractAsyncContextManager[Running]:
-        settings = self.settings if self.file is None else self.file.settings  # a later worker has later ones
-        return running(settings, driver=self.driver, loopback=self.loopback, sockets=place.sockets, worker=place.number)
+    def _running(self, siblings: Siblings | None, place: Place) -> AbstractAsyncContextManager[Running]:
+        return running(
+            self.settings if self.file is None else self.file.settings,  # a later worker has later ones
+            driver=self.driver,
+            loopback=self.loopback,
+            sockets=place.sockets,
+            worker=place.number,
+            siblings=siblings,
+        )
 
     def _tell_started(self, console: Output, url: str) -> None:
         self._greet(console, url)

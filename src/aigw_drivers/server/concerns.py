@@ -87,11 +87,6 @@ def warnings(settings: Settings, *, file_mode: int | None = None) -> list[str]:
     front = [name for name in ("trusted_proxies", "hosts") if getattr(config, name)]
     if front:
         found += _behind_a_front(front[0], server, public=public)
-    if (server.workers or 1) > 1 and server.metrics:
-        found.append(
-            "server.metrics is on, and server.workers is not 1: each answer of /metrics tells of one worker, whose "
-            "number is the label `worker`; [otel] tells of all of them"
-        )
     if (server.workers or 1) > 1 and config.timeouts.resume_s:
         found.append(
             "timeouts.resume_s is above 0, and server.workers is not 1: a session is resumed only by the worker that "

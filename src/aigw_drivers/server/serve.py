@@ -35,6 +35,7 @@ from .reload import require_possible
 from .response_cache import ResponseCache, with_cache
 from .security_log import SecurityLog
 from .settings import ServerSettings, Settings
+from .siblings import Siblings
 from .signatures import with_signatures
 from .stored_answers import counted_elsewhere, with_store
 from .translation import with_translation
@@ -140,6 +141,7 @@ async def running(
     sockets: Sequence[socket.socket] = (),
     parts: Parts | None = None,
     worker: int | None = None,
+    siblings: Siblings | None = None,
 ) -> AsyncIterator[Running]:
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
@@ -152,9 +154,9 @@ async def running(
     of the settings' ``host`` and ``port``, and are closed at the end. ``wrap(gateway)`` is the engine that is driven in
     place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
     providers, readers, framings and transforms. ``worker``: the number of this process among others with the same
-    settings, which metrics tell. Raises ``OSError`` if it cannot listen or a place for records cannot be
-    used, ``ValueError`` if one of ``sockets`` does not listen or the store's client is not installed, ``ImportError``
-    for another library, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    settings, and ``siblings`` the way to them: metrics and the page tell of all. Raises ``OSError`` if it cannot listen
+    or a place for records cannot be used, ``ValueError`` if one of ``sockets`` does not listen or the store's client is
+    not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
     """
     if driver == "protocol":
         require_asyncio()
@@ -177,7 +179,7 @@ async def running(
         parts = with_translation(parts)
         config = _completed(own, settings)
         listening = await stack.enter_async_context(
-            observed(server, settings.records, settings.otel, on_event, answer, worker=worker)
+            observed(server, settings.records, settings.otel, on_event, answer, worker=worker, siblings=siblings)
         )
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         listening.watch(gateway)
@@ -203,6 +205,8 @@ async def running(
             own_sockets=bool(sockets),
             context=context,
         )
+        if siblings is not None:
+            tasks.start_soon(siblings.serve, listening.part)
         await tasks.start(run._serve, listeners)
         try:
             yield run

@@ -121,17 +121,19 @@ class Supervisor:
         on_ready: Callable[[], None],
         on_reload: Callable[[], bytes | None] | None = None,
         on_taken: Callable[[bytes], object] = lambda news: None,
+        on_ended: Callable[[int], object] | None = None,
     ) -> None:
         """``work`` returns the exit status of its process; SIGTERM tells it to drain, and again to stop at once.
         ``on_ready`` is called once, when all ``count`` workers have been ready. ``on_reload`` is called at SIGHUP; what
         it returns is sent to all workers, which say whether they take it. Without it, SIGHUP ends the process.
         ``on_taken`` is called with what workers took, when all have said so: those that are started later must begin
-        with it."""
+        with it. ``on_ended`` is called with the number of each worker that has ended."""
         self._work, self._count, self._slots = work, count, slots
         self._manager = manager
         self._on_ready = on_ready
         self._on_reload = on_reload
         self._on_taken = on_taken
+        self._on_worker_ended = on_ended
         # Here, because a system that cannot fork may not know them all, and imports this module too.
         self._signals = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, *([signal.SIGHUP] if on_reload else []))
         self._rounds: list[_Round] = []  # those that have not ended, the oldest first
@@ -340,6 +342,8 @@ class Supervisor:
 
     def _on_ended(self, worker: _Worker, status: int) -> None:
         del self._workers[worker.number]
+        if self._on_worker_ended is not None:
+            self._on_worker_ended(worker.number)
         if self._rounds:
             for told in self._rounds:
                 told.asked.discard(worker.number)

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -158,18 +157,6 @@ def test_workers_serve_and_the_started_process_only_supervises() -> None:
         rest = process.stdout.read()
         assert rest.count("Ctrl-C drains") == rest.count("draining") == rest.count("\nstopped") == 1
     assert not any(Path(f"/proc/{child}").exists() for child in children)
-
-
-def test_metrics_tell_which_worker_they_are_of(tmp_path: Path) -> None:
-    pytest.importorskip("prometheus_client")
-    file = tmp_path / "aigw.toml"
-    file.write_text("[server]\nmetrics = true\n")
-    with serving("--config", str(file), "--workers", "2") as (process, url):
-        with urllib.request.urlopen(f"{url.replace('ws', 'http', 1)}/metrics", timeout=120) as response:
-            (numbers,) = re.findall(r'^aigw_sessions_open\{worker="(\d)"\} ', response.read().decode(), re.MULTILINE)
-        assert numbers in "01"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=120) == 0
 
 
 def test_workers_on_a_port_that_is_taken_are_one_line() -> None:

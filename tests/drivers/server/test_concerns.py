@@ -86,7 +86,6 @@ def test_a_public_address_needs_a_word_about_each_gateway(host: str, gateway: st
     (FINE.replace("[gateways", "trusted_proxies = ['10.0.0.1']\n[gateways"), "if it is on this machine and does not say"),
     ("[server]\ntrusted_proxies = ['127.0.0.1']\npage = true", "see the page. Write server.page_token"),
     ("[server]\npage = false\nmetrics = true\nhosts = ['gw.test']", "server.metrics is on without a token"),
-    ("[server]\nworkers = 2\nmetrics = true", "each answer of /metrics tells of one worker"),
     ("[server]\nworkers = 2\n[timeouts]\nresume_s = 30", "a session is resumed only by the worker that has it"),
     ("[gateways.'a/b']\norigins = ['*']", 'gateways."a/b".origins'),
     ("[gateways.'a/b']\nask = ['admit']", 'gateways."a/b".ask names admit, which is for a program'),
@@ -107,7 +106,7 @@ def test_each_warning(text: str, place: str) -> None:
         "page = false",
         "page_token = 'env:TOKEN'",
         "page_token = 'env:TOKEN'\nmetrics = true\nmetrics_token = 'env:TOKEN'",
-        "page_token = 'env:TOKEN'\nworkers = 1\nmetrics = true\nmetrics_token = 'env:TOKEN'",
+        "page_token = 'env:TOKEN'\nworkers = 2\nmetrics = true\nmetrics_token = 'env:TOKEN'",
     ],
 )
 def test_a_front_whose_clients_do_not_see_what_is_the_operators(text: str) -> None:

@@ -2,15 +2,20 @@
 
 Decides: the names of the metrics, their labels and buckets. Must not know: who reads them, and how.
 
-An event costs a few additions. Numbers of what is open now are asked of the gateway when somebody reads.
+An event costs a few additions (:mod:`.figures`). Numbers of what is open now are asked of the gateway when somebody
+reads, and of the other workers.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
+import msgspec
+
 try:
-    from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client import ProcessCollector, generate_latest
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
     from prometheus_client.metrics_core import Metric
     from prometheus_client.registry import Collector
 except ImportError as error:  # only who wants metrics needs it
@@ -27,7 +32,8 @@ from aigw_sansio import (
     UpgradeRefused,
 )
 
-from .names import Names, close_code, is_answered
+from .figures import Figures, Name, total
+from .names import OTHER, Names, close_code, is_answered
 
 #: Seconds: of a head, of a first token, of a whole answer.
 _SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84)
@@ -47,88 +53,155 @@ _GAUGES: Final = {
 }
 
 
-class _Series(NamedTuple):
-    """The series of one gateway, provider and model that most exchanges add to."""
+class _Family(NamedTuple):
+    """A counter, or with ``bounds`` a histogram."""
 
-    duration: Histogram
-    first_content: Histogram
-    tokens_in: Counter
-    tokens_out: Counter
-    cost: Counter
+    help: str
+    labels: tuple[str, ...]
+    bounds: tuple[float, ...] = ()
+
+
+_FAMILIES: Final = {
+    "aigw_exchanges": _Family(
+        "Exchanges that have ended, by the message that ended them and the kind of their fault",
+        (*_WHO, "end", "error"),
+    ),
+    "aigw_cached_exchanges": _Family("Exchanges that made no call of their own", _WHO),
+    "aigw_exchange_duration_seconds": _Family(
+        "From the request to the last message of its response", _WHO, bounds=_SECONDS
+    ),
+    "aigw_first_content_seconds": _Family(
+        "From the request to what the client is first shown of its response", _WHO, bounds=_SECONDS
+    ),
+    "aigw_tokens": _Family("Tokens that providers counted", (*_WHO, "type")),
+    "aigw_cost": _Family("What exchanges and sessions cost, in the prices' currency", _WHO),
+    "aigw_attempts": _Family("Attempts that have ended, by the kind of their fault", ("provider", "error")),
+    "aigw_attempt_connections": _Family("How attempts got their connections: dialled, reused, shared", ("reach",)),
+    "aigw_sessions": _Family("WebSockets that have ended, by mode and close code", ("gateway", "mode", "code")),
+    "aigw_session_duration_seconds": _Family(
+        "WebSockets of clients, from their 101", ("mode",), bounds=_LONG_SECONDS
+    ),
+    "aigw_realtime_messages": _Family(
+        "Messages of realtime sessions that were delivered", ("provider", "direction")
+    ),
+    "aigw_refused": _Family(
+        "Requests and connections that were refused, by HTTP status and code", ("status", "code")
+    ),
+    "aigw_denied": _Family("Steps that the host denied", ("provider", "status")),
+}  # fmt: skip
+#: The families of a gateway, a provider and a model.
+_OF_WHO: Final = [name for name, family in _FAMILIES.items() if family.labels[:3] == _WHO]
+_NO_NAMES: Final = frozenset({"", OTHER})
+_TOTAL: Final = "_total"
+#: Of what others count or measure.
+_PREFIXES: Final = ("aigw_", "process_")
+#: What is no sum over the workers: since when the first of them runs.
+_SINCE: Final = "process_start_time_seconds"
+
+
+class _Series(NamedTuple):
+    """The places of the numbers that most exchanges of one gateway, provider and model add to."""
+
+    duration: int
+    first_content: int
+    tokens_in: int
+    tokens_out: int
+    cost: int
 
 
 class ServerMetrics:
     """Give it to a driver as ``on_event``; ``then`` is called with each event afterwards. :meth:`text` is what
     ``/metrics`` says."""
 
-    def __init__(self, then: Callable[[Event], None] | None = None, *, worker: int | None = None) -> None:
-        """``worker``: the number of this worker among others at the same address. All series have it as a label, so
-        that whoever reads now one and then another does not take them for the same counters."""
+    def __init__(self, then: Callable[[Event], None] | None = None, figures: Figures | None = None) -> None:
+        """``figures``: where it counts; with workers they are those of all of them."""
         self._then = then
+        self._figures = Figures() if figures is None else figures
         self._names = Names()
-        registry = self._registry = CollectorRegistry()
-        ProcessCollector(registry=registry)
-        self._gauges: list[Callable[[], Mapping[str, float]]] = []
-        self._exchanges = Counter(
-            "aigw_exchanges", "Exchanges that have ended, by the message that ended them and the kind of their fault",
-            (*_WHO, "end", "error"), registry=registry,
-        )  # fmt: skip
-        self._cached = Counter(
-            "aigw_cached_exchanges", "Exchanges that made no call of their own", _WHO, registry=registry
-        )
-        self._duration = Histogram(
-            "aigw_exchange_duration_seconds", "From the request to the last message of its response", _WHO,
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._first_content = Histogram(
-            "aigw_first_content_seconds", "From the request to what the client is first shown of its response", _WHO,
-            buckets=_SECONDS, registry=registry,
-        )  # fmt: skip
-        self._tokens = Counter("aigw_tokens", "Tokens that providers counted", (*_WHO, "type"), registry=registry)
-        self._cost = Counter(
-            "aigw_cost", "What exchanges and sessions cost, in the prices' currency", _WHO, registry=registry
-        )
-        self._attempts = Counter(
-            "aigw_attempts",
-            "Attempts that have ended, by the kind of their fault",
-            ("provider", "error"),
-            registry=registry,
-        )
-        self._reached = Counter(
-            "aigw_attempt_connections", "How attempts got their connections: dialled, reused, shared", ("reach",),
-            registry=registry,
-        )  # fmt: skip
-        self._sessions = Counter(
-            "aigw_sessions", "WebSockets that have ended, by mode and close code", ("gateway", "mode", "code"),
-            registry=registry,
-        )  # fmt: skip
-        self._session_s = Histogram(
-            "aigw_session_duration_seconds", "WebSockets of clients, from their 101", ("mode",), buckets=_LONG_SECONDS,
-            registry=registry,
-        )  # fmt: skip
-        self._messages = Counter(
-            "aigw_realtime_messages", "Messages of realtime sessions that were delivered", ("provider", "direction"),
-            registry=registry,
-        )  # fmt: skip
-        self._refused = Counter(
-            "aigw_refused", "Requests and connections that were refused, by HTTP status and code", ("status", "code"),
-            registry=registry,
-        )  # fmt: skip
-        self._denied = Counter("aigw_denied", "Steps that the host denied", ("provider", "status"), registry=registry)
+        self._process = ProcessCollector(registry=None)
+        self._sources: list[Callable[[], Mapping[str, float]]] = [self._of_process]
+        self._begun: dict[str, float] = {}  # of totals that others count: those of an earlier process in this place
+        self._help = {**dict(_GAUGES.values()), "aigw_workers": "Workers that these numbers are of"}
         self._series: dict[tuple[str, str, str], _Series] = {}
-        self._ends: dict[tuple[str, str, str, str, str], Counter] = {}
-        registry.register(_Now(self._gauges))
-        self._told: Collector = registry if worker is None else _OfWorker(registry, str(worker))
+        for name in self._figures.names():  # of that process; a model that has series keeps them
+            if name[0] in _OF_WHO:
+                _, _, provider, model, *_ = name
+                if provider not in _NO_NAMES:
+                    self._names.provider(provider)
+                if model not in _NO_NAMES:
+                    self._names.model(provider, model, answered=True)
 
     def watch(self, numbers: Callable[[], Mapping[str, float]]) -> None:
         """Ask ``numbers`` for what is open now, whenever somebody reads. Names are those of
         :meth:`aigw_sansio.Gateway.snapshot`; another name is a metric of its own, which counts if it ends with
         ``_total``."""
-        self._gauges.append(numbers)
+        self._sources.append(numbers)
 
-    def text(self) -> bytes:
-        """All metrics in Prometheus' text format 0.0.4."""
-        return generate_latest(self._told)
+    def part(self) -> bytes:
+        """What :meth:`text` of another worker needs to tell of this one."""
+        return msgspec.json.encode(self._now())
+
+    def text(self, parts: Sequence[bytes] = ()) -> bytes:
+        """All metrics in Prometheus' text format 0.0.4. ``parts``: of the other workers."""
+        now = self._now()
+        if self._figures.shared:
+            now["aigw_workers"] = 1.0 + len(parts)
+        for part in parts:
+            for name, value in msgspec.json.decode(part, type=dict[str, float]).items():
+                before = now.get(name)
+                add = min if name == _SINCE else float.__add__
+                now[name] = value if before is None else add(before, value)
+        return generate_latest(_Told([*self._counted(), *(self._gauge(name, value) for name, value in now.items())]))
+
+    def _now(self) -> dict[str, float]:
+        """The gauges of this process. Totals that others count go to the figures."""
+        found: dict[str, float] = {}
+        for source in self._sources:
+            for name, value in source().items():
+                if name.endswith(_TOTAL):
+                    self._count_on(name.removesuffix(_TOTAL), value)
+                elif name in _GAUGES:
+                    found[_GAUGES[name][0]] = float(value)
+                elif name.startswith(_PREFIXES):
+                    found[name] = float(value)
+        return found
+
+    def _count_on(self, name: str, value: float) -> None:
+        at = self._figures.place((name,))
+        begun = self._begun.setdefault(name, self._figures.numbers[at])
+        self._figures.numbers[at] = begun + value
+
+    def _of_process(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for metric in self._process.collect():
+            self._help[metric.name] = metric.documentation
+            found |= {sample.name: sample.value for sample in metric.samples}
+        return found
+
+    def _gauge(self, name: str, value: float) -> Metric:
+        return GaugeMetricFamily(name, self._help.get(name, name.replace("_", " ")), value=value)
+
+    def _counted(self) -> Iterable[Metric]:
+        """What was counted, in the order of the families."""
+        series: dict[str, list[tuple[Name, list[float]]]] = {name: [] for name in _FAMILIES}
+        figures = self._figures.each()
+        others = {name[0] for told in figures for name in told if len(name) == 1 and name[0].startswith(_PREFIXES)}
+        series |= {name: [] for name in sorted(others)}
+        for (family, *labels), numbers in total(figures, series).items():
+            series[family].append((tuple(labels), numbers))
+        for name, found in series.items():
+            about = _FAMILIES.get(name) or _Family(self._help.get(name, f"{name}_total".replace("_", " ")), ())
+            if about.bounds:
+                histogram = HistogramMetricFamily(name, about.help, labels=about.labels)
+                bounds = [*map(str, map(float, about.bounds)), "+Inf"]
+                for values, (*counts, summed) in found:
+                    histogram.add_metric(values, [*zip(bounds, accumulate(counts), strict=True)], summed)
+                yield histogram
+            else:
+                counter = CounterMetricFamily(name, about.help, labels=about.labels)
+                for values, (number,) in found:
+                    counter.add_metric(values, number)
+                yield counter
 
     def __call__(self, event: Event) -> None:
         kind = type(event)
@@ -138,47 +211,53 @@ class ServerMetrics:
         elif kind is AttemptEnded:
             assert isinstance(event, AttemptEnded)
             error = "" if event.fault is None else event.fault.kind.value
-            self._attempts.labels(self._names.provider(event.provider), error).inc()
+            self._figures.add(("aigw_attempts", self._names.provider(event.provider), error))
         elif kind is AttemptConnected:
             assert isinstance(event, AttemptConnected)
-            self._reached.labels(event.reach).inc()
+            self._figures.add(("aigw_attempt_connections", event.reach))
         elif kind is SessionEnded:
             assert isinstance(event, SessionEnded)
             self._session(event)
         elif kind is UpgradeRefused:
             assert isinstance(event, UpgradeRefused)
-            self._refused.labels(str(event.status), str(event.code)).inc()
+            self._figures.add(("aigw_refused", str(event.status), str(event.code)))
         elif kind is ConnectionRefused:
-            self._refused.labels("", "").inc()
+            self._figures.add(("aigw_refused", "", ""))
         elif kind is RequestDenied:
             assert isinstance(event, RequestDenied)
-            self._denied.labels(self._names.provider(event.provider), str(event.status)).inc()
+            self._figures.add(("aigw_denied", self._names.provider(event.provider), str(event.status)))
         if self._then is not None:
             self._then(event)
 
     def _exchange(self, event: ExchangeEnded) -> None:
         who, series = self._of(event)
         error = "" if event.fault is None else event.fault.kind.value
-        key = (*who, event.how, error)
-        ended = self._ends.get(key)
-        if ended is None:
-            ended = self._ends[key] = self._exchanges.labels(*key)
-        ended.inc()
-        series.duration.observe(event.duration_s)
+        self._figures.add(("aigw_exchanges", *who, event.how, error))
+        self._observe(series.duration, _SECONDS, event.duration_s)
         if event.cached:
-            self._cached.labels(*who).inc()
+            self._figures.add(("aigw_cached_exchanges", *who))
         if event.first_content_s is not None:
-            series.first_content.observe(event.first_content_s)
+            self._observe(series.first_content, _SECONDS, event.first_content_s)
         self._used(event, who, series)
 
     def _session(self, event: SessionEnded) -> None:
-        self._sessions.labels(f"{event.account}/{event.gateway}", event.mode, close_code(event.code)).inc()
-        self._session_s.labels(event.mode).observe(event.duration_s)
+        add = self._figures.add
+        add(("aigw_sessions", f"{event.account}/{event.gateway}", event.mode, close_code(event.code)))
+        self._observe(self._histogram("aigw_session_duration_seconds", event.mode), _LONG_SECONDS, event.duration_s)
         if event.mode == "realtime":
             who, series = self._of(event)
-            self._messages.labels(who[1], "received").inc(event.messages_received)
-            self._messages.labels(who[1], "sent").inc(event.messages_sent)
+            add(("aigw_realtime_messages", who[1], "received"), event.messages_received)
+            add(("aigw_realtime_messages", who[1], "sent"), event.messages_sent)
             self._used(event, who, series)
+
+    def _histogram(self, family: str, *labels: str) -> int:
+        """The place of the counts of its buckets. The last bucket has no bound; the sum stands behind it."""
+        return self._figures.place((family, *labels), len(_FAMILIES[family].bounds) + 2)
+
+    def _observe(self, histogram: int, bounds: tuple[float, ...], value: float) -> None:
+        numbers = self._figures.numbers
+        numbers[histogram + bisect_left(bounds, value)] += 1
+        numbers[histogram + len(bounds) + 1] += value
 
     def _of(self, event: ExchangeEnded | SessionEnded) -> tuple[tuple[str, str, str], _Series]:
         provider = self._names.provider(event.provider)
@@ -187,57 +266,39 @@ class ServerMetrics:
         series = self._series.get(who)
         if series is None:
             series = self._series[who] = _Series(
-                duration=self._duration.labels(*who),
-                first_content=self._first_content.labels(*who),
-                tokens_in=self._tokens.labels(*who, "input"),
-                tokens_out=self._tokens.labels(*who, "output"),
-                cost=self._cost.labels(*who),
+                duration=self._histogram("aigw_exchange_duration_seconds", *who),
+                first_content=self._histogram("aigw_first_content_seconds", *who),
+                tokens_in=self._figures.place(("aigw_tokens", *who, "input")),
+                tokens_out=self._figures.place(("aigw_tokens", *who, "output")),
+                cost=self._figures.place(("aigw_cost", *who)),
             )
         return who, series
 
     def _used(self, event: ExchangeEnded | SessionEnded, who: tuple[str, str, str], series: _Series) -> None:
+        numbers = self._figures.numbers
         if event.cost:
-            series.cost.inc(event.cost)
+            numbers[series.cost] += event.cost
         usage = event.usage
         if usage is None:
             return
         if usage.input_tokens:
-            series.tokens_in.inc(usage.input_tokens)
+            numbers[series.tokens_in] += usage.input_tokens
         if usage.output_tokens:
-            series.tokens_out.inc(usage.output_tokens)
+            numbers[series.tokens_out] += usage.output_tokens
         for count, name in (
             (usage.cache_read_input_tokens, "cache_read"),
             (usage.cache_creation_input_tokens, "cache_creation"),
             (usage.reasoning_output_tokens, "reasoning"),
         ):
             if count:
-                self._tokens.labels(*who, name).inc(count)
+                self._figures.add(("aigw_tokens", *who, name), count)
 
 
-class _OfWorker(Collector):
-    """What ``all_series`` tells, with the label ``worker``."""
+class _Told(Collector):
+    """Metrics that are there already."""
 
-    def __init__(self, all_series: Collector, worker: str) -> None:
-        self._all, self._label = all_series, {"worker": worker}
-
-    def collect(self) -> Iterable[Metric]:
-        for metric in self._all.collect():
-            metric.samples = [sample._replace(labels=self._label | sample.labels) for sample in metric.samples]
-            yield metric
-
-
-class _Now(Collector):
-    """What is asked when somebody reads."""
-
-    def __init__(self, sources: Iterable[Callable[[], Mapping[str, float]]]) -> None:
-        self._sources = sources
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        for source in self._sources:
-            for name, value in source().items():
-                if name in _GAUGES:
-                    yield GaugeMetricFamily(*_GAUGES[name], value=value)
-                elif name.endswith("_total"):
-                    yield CounterMetricFamily(name.removesuffix("_total"), name.replace("_", " "), value=value)
-                elif name.startswith("aigw_"):
-                    yield GaugeMetricFamily(name, name.replace("_", " "), value=value)
+        return self._metrics

@@ -4,7 +4,7 @@ Decides: what is started for which settings, and that it has ended when the serv
 does with an event.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -17,8 +17,9 @@ from aigw_sansio import Answer, Config, Event, Gateway, Metrics, Question, ReadM
 
 from ...anyio_driver import AnswerHandler
 from ...core.threads import no_thread_is_an_os_error
+from ..siblings import Siblings
 from .otlp import Exporters, OtelSettings
-from .page import OperatorPage
+from .page import EVENTS, OperatorPage
 from .places import RecordSettings, open_sinks
 from .records import Ended, Records, row_of
 from .writer import RecordWriter
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 _CLOSE_S: Final = 5.0
 #: What a collector gets of it, if a disk has taken the rest.
 _COLLECTOR_S: Final = 1.0
+#: What workers ask each other.
+_METRICS: Final = b"metrics"
+_PAGE: Final = b"page"
 
 
 class Observed:
@@ -43,19 +47,32 @@ class Observed:
         metrics: "ServerMetrics | None",
         page: OperatorPage | None,
         then_answer: AnswerHandler | None,
+        siblings: Siblings | None,
     ) -> None:
         self.told = told
         self.metrics = metrics
         self.page = page
         self._then_answer = then_answer
+        self._siblings = siblings
 
     async def answer(self, question: Question) -> Answer:
-        """Answer a question of the gateway."""
+        """Answer a question of the gateway; of the whole server, if it has several workers."""
         if isinstance(question, ReadMetrics) and self.metrics is not None:
-            return Metrics(self.metrics.text())
+            return Metrics(self.metrics.text(await self._parts(_METRICS)))
         if isinstance(question, ReadPage) and self.page is not None:
-            return self.page.answer(question.name) or Unavailable()
+            parts = await self._parts(_PAGE) if question.name == EVENTS and self.page.made is None else ()
+            return self.page.answer(question.name, parts) or Unavailable()
         return Unavailable() if self._then_answer is None else await self._then_answer(question)
+
+    async def _parts(self, question: bytes) -> Sequence[bytes]:
+        """What the other workers tell."""
+        return () if self._siblings is None else await self._siblings.ask(question)
+
+    def part(self, question: bytes) -> bytes:
+        """Answer a question of another worker."""
+        teller = self.metrics if question == _METRICS else self.page
+        assert teller is not None, "all workers have the same settings"
+        return teller.part()
 
     def watch(self, gateway: Gateway) -> None:
         """Tell numbers of what is open now. The page asks each second, so memory is weighed for metrics alone."""
@@ -88,18 +105,20 @@ async def observed(
     answer: AnswerHandler | None = None,
     *,
     worker: int | None = None,
+    siblings: Siblings | None = None,
 ) -> AsyncIterator[Observed]:
     """Listen during the block. ``then`` is called with each event afterwards, ``answer`` with each question that is not
-    about what is told here. ``worker``: the number of this process among others that are told as one server. At the
-    end everything that waits is written. Raises ``OSError`` if a place for records cannot be used, ``ImportError`` if
-    an extra is missing."""
+    about what is told here. ``worker``: the number of this process among others that are told as one server;
+    ``siblings``: the way to them, who are answered by :meth:`Observed.part`. At the end everything that waits is
+    written. Raises ``OSError`` if a place for records cannot be used, ``ImportError`` if an extra is missing."""
     told, metrics, page = then, None, None
+    figures = None if siblings is None else siblings.figures
     if server.page != "off":
-        told = page = OperatorPage(told)
+        told = page = OperatorPage(told, figures=figures, worker=worker)
     if server.metrics:
         from .metrics import ServerMetrics  # only who wants metrics needs its library
 
-        told = metrics = ServerMetrics(told, worker=worker)
+        told = metrics = ServerMetrics(told, figures)
     exporters = Exporters(otel, worker=worker) if otel.endpoint is not None else None
     if exporters is not None:
         told = exporters.telemetry(told)
@@ -111,7 +130,7 @@ async def observed(
             told = Records(writer.add, told)
             if metrics is not None:
                 metrics.watch(partial(_numbers_of, writer))
-        yield Observed(told, metrics, page, answer)
+        yield Observed(told, metrics, page, answer, siblings)
     finally:
         with anyio.CancelScope(shield=True), no_thread_is_an_os_error():
             until = anyio.current_time() + _CLOSE_S

@@ -8,7 +8,8 @@ It shows no content and no address: numbers, names of gateways, providers and mo
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from aigw_sansio import (
     __version__,
 )
 
+from .figures import Figures, Told, total
 from .names import Names
 
 #: Seconds of the curve, and of what counts as recent.
@@ -47,17 +49,24 @@ _FILES: Final = {
     "script.js": ("script.js", "text/javascript; charset=utf-8"),
 }
 EVENTS: Final = "events"
+#: Seconds for which a state counts as one of now.
+_FRESH_S: Final = 0.5
+#: Names of figures.
+_TOTAL: Final = "page total"
+_ERROR: Final = "page error"
+_CURVE: Final = ("page curve",)
+_SINCE: Final = ("page since",)
+#: What is counted since the server began.
+_TOTALS: Final = {
+    "exchanges": int,
+    "failed": int,
+    "cached": int,
+    "refused": int,
+    "tokens_in": int,
+    "tokens_out": int,
+    "cost": float,
+}
 _OPEN: Final = ("sessions", "exchanges", "waiting_calls", "upstream_connections", "send_buffer_bytes")
-
-
-class _Second:
-    """What ended in one second."""
-
-    __slots__ = ("at", "exchanges", "failed")
-
-    def __init__(self, at: int) -> None:
-        self.at = at
-        self.exchanges = self.failed = 0
 
 
 class _Provider:
@@ -69,6 +78,38 @@ class _Provider:
         self.attempts: deque[tuple[float, bool, float]] = deque(maxlen=_TIMES)  # when, whether it failed, seconds
         self.last_error: str | None = None
         self.last_error_at = 0.0
+
+
+class _Health(msgspec.Struct):
+    """What one process knows of a provider's last minutes."""
+
+    attempts: int
+    failed: int
+    good: list[float]  # seconds
+    last_error: str | None
+    last_error_at: float
+
+
+class _Row(msgspec.Struct):
+    """A line of what is open."""
+
+    id: str
+    age_s: float
+    gateway: str
+    mode: str
+    provider: str
+    attempts: int
+
+
+class _Part(msgspec.Struct):
+    """What one process knows of now and of the last minutes. All else is in figures, which all can read."""
+
+    open: dict[str, float]
+    whole: list[float]  # seconds
+    first: list[float]
+    providers: dict[str, _Health]
+    exchanges: list[_Row]
+    sessions: list[_Row]
 
 
 class _Live(msgspec.Struct):
@@ -86,38 +127,41 @@ class OperatorPage:
     """Give it to a driver as ``on_event``; ``then`` is called with each event afterwards. :meth:`answer` is what the
     core asks for."""
 
-    def __init__(self, then: Callable[[Event], None] | None = None, clock: Callable[[], float] = time.time) -> None:
-        """``clock``: Unix time, in seconds."""
+    def __init__(
+        self,
+        then: Callable[[Event], None] | None = None,
+        clock: Callable[[], float] = time.time,
+        *,
+        figures: Figures | None = None,
+        worker: int | None = None,
+    ) -> None:
+        """``clock``: Unix time, in seconds. ``figures``: where it counts; with workers they are those of all of them.
+        ``worker``: the number of this one."""
         self._then = then
         self._clock = clock
-        self._started = clock()
+        self._figures = Figures() if figures is None else figures
+        self._prefix = "" if worker is None else f"{worker}/"
         self._names = Names()
-        self._seconds: deque[_Second] = deque(maxlen=WINDOW_S)
         self._times: deque[tuple[float, float, float | None]] = deque(maxlen=_TIMES)  # when, whole, first content
-        self._errors: dict[str, int] = {}
         self._providers: dict[str, _Provider] = {}
         self._exchanges: dict[str, _Live] = {}
         self._sessions: dict[int, _Live] = {}
-        self._totals = {
-            "exchanges": 0,
-            "failed": 0,
-            "cached": 0,
-            "refused": 0,
-            "tokens_in": 0,
-            "tokens_out": 0,
-            "cost": 0.0,
-        }
+        self._totals = {name: self._figures.place((_TOTAL, name)) for name in _TOTALS}
+        self._curve = self._figures.place(_CURVE, 3 * WINDOW_S)  # of each second: when, exchanges, failed ones
+        since = self._figures.place(_SINCE)
+        self._figures.numbers[since] = self._figures.numbers[since] or clock()
         self._snapshots: list[Callable[[], Mapping[str, float]]] = []
         self._made: tuple[float, bytes] | None = None
+        self._made_part: tuple[float, bytes] | None = None
 
     def watch(self, snapshot: Callable[[], Mapping[str, float]]) -> None:
         """Show numbers of what is open now, whenever somebody looks."""
         self._snapshots.append(snapshot)
 
-    def answer(self, name: str) -> Page | None:
-        """What is at ``name`` of the page; ``None``: nothing."""
+    def answer(self, name: str, parts: Sequence[bytes] = ()) -> Page | None:
+        """What is at ``name`` of the page; ``None``: nothing. ``parts``: of the other workers."""
         if name == EVENTS:
-            return Page(self.state(), "application/json")
+            return Page(self.state(parts), "application/json")
         found = _FILES.get(name)
         return None if found is None else Page((_ASSETS / found[0]).read_bytes(), found[1])
 
@@ -152,22 +196,23 @@ class OperatorPage:
             if event.mode == "realtime":
                 self._used(event)
         elif kind is UpgradeRefused or kind is ConnectionRefused:
-            self._totals["refused"] += 1
+            self._count("refused")
         if self._then is not None:
             self._then(event)
 
     def _exchange_ended(self, event: ExchangeEnded) -> None:
-        now, totals = self._clock(), self._totals
+        now = self._clock()
         self._exchanges.pop(event.log_id, None)
-        second = self._second(now)
-        second.exchanges += 1
-        totals["exchanges"] += 1
-        totals["cached"] += event.cached
+        at, numbers = self._curve + 3 * (int(now) % WINDOW_S), self._figures.numbers
+        if numbers[at] != int(now):
+            numbers[at], numbers[at + 1], numbers[at + 2] = int(now), 0, 0
+        numbers[at + 1] += 1
+        self._count("exchanges")
+        self._count("cached", event.cached)
         if event.fault is not None:
-            kind = event.fault.kind.value
-            second.failed += 1
-            totals["failed"] += 1
-            self._errors[kind] = self._errors.get(kind, 0) + 1
+            numbers[at + 2] += 1
+            self._count("failed")
+            self._figures.add((_ERROR, event.fault.kind.value))
         else:
             self._times.append((now, event.duration_s, event.first_content_s))
         self._used(event)
@@ -186,68 +231,120 @@ class OperatorPage:
 
     def _used(self, event: ExchangeEnded | SessionEnded) -> None:
         if event.usage is not None:
-            self._totals["tokens_in"] += event.usage.input_tokens or 0
-            self._totals["tokens_out"] += event.usage.output_tokens or 0
-        self._totals["cost"] += event.cost or 0.0
+            self._count("tokens_in", event.usage.input_tokens or 0)
+            self._count("tokens_out", event.usage.output_tokens or 0)
+        self._count("cost", event.cost or 0.0)
 
-    def _second(self, now: float) -> _Second:
-        at = int(now)
-        if not self._seconds or self._seconds[-1].at != at:
-            self._seconds.append(_Second(at))
-        return self._seconds[-1]
+    def _count(self, total: str, amount: float = 1) -> None:
+        self._figures.numbers[self._totals[total]] += amount
 
     # -- what is shown ------------------------------------------------------------------------------------------
 
-    def state(self) -> bytes:
-        """All that the page shows, as JSON. It is made at most twice a second, however many look."""
-        now = self._clock()
-        if self._made is None or not 0 <= now - self._made[0] < 0.5:
-            self._made = now, msgspec.json.encode(self._state(now))
-        return self._made[1]
+    @property
+    def made(self) -> bytes | None:
+        """The state, if it was made less than half a second ago."""
+        return _fresh(self._made, self._clock())
 
-    def _state(self, now: float) -> dict[str, object]:
+    def state(self, parts: Sequence[bytes] = ()) -> bytes:
+        """All that the page shows, as JSON; ``parts``: of the other workers. It is made at most twice a second, however
+        many look."""
+        now = self._clock()
+        if (made := _fresh(self._made, now)) is None:
+            made = msgspec.json.encode(self._state(now, [_DECODER.decode(part) for part in parts]))
+            self._made = now, made
+        return made
+
+    def part(self) -> bytes:
+        """What :meth:`state` of another worker needs to tell of this one."""
+        now = self._clock()
+        if (made := _fresh(self._made_part, now)) is None:
+            made = msgspec.msgpack.encode(self._part(now))
+            self._made_part = now, made
+        return made
+
+    def _part(self, now: float) -> _Part:
         snapshot = dict(pair for source in self._snapshots for pair in source().items())
         since = now - WINDOW_S
         recent = [one for one in self._times if one[0] >= since]
+        return _Part(
+            open={name: snapshot.get(name, 0) for name in _OPEN},
+            whole=[whole for _, whole, _ in recent],
+            first=[first for _, _, first in recent if first is not None],
+            providers={name: _health(one, since) for name, one in self._providers.items()},
+            exchanges=_rows(self._exchanges.values(), now),
+            sessions=_rows(self._sessions.values(), now, self._prefix),
+        )
+
+    def _state(self, now: float, others: Sequence[_Part]) -> dict[str, object]:
+        parts = [self._part(now), *others]
+        figures = self._figures.each()
+        counted = total(figures, (_TOTAL, _ERROR))
+        errors = {name[1]: int(number) for name, (number,) in counted.items() if name[0] == _ERROR}
+        providers: dict[str, list[_Health]] = {}
+        for part in parts:
+            for name, health in part.providers.items():
+                providers.setdefault(name, []).append(health)
         return {
             "version": __version__,
             "now": now,
-            "up_s": round(now - self._started),
-            "open": {name: snapshot.get(name, 0) for name in _OPEN},
-            "totals": self._totals,
-            "curve": self._curve(int(now)),
-            "duration": _percentiles([whole for _, whole, _ in recent]),
-            "first_content": _percentiles([first for _, _, first in recent if first is not None]),
-            "errors": sorted(self._errors.items(), key=lambda pair: -pair[1]),
-            "providers": [self._health(name, one, since, now) for name, one in sorted(self._providers.items())],
-            "exchanges": _rows(self._exchanges.values(), now),
-            "sessions": _rows(self._sessions.values(), now),
-        }  # fmt: skip
-
-    def _curve(self, now: int) -> list[tuple[int, int]]:
-        """Exchanges, and failed ones, of each of the last seconds but the one that runs; the oldest first."""
-        found = {one.at: (one.exchanges, one.failed) for one in self._seconds}
-        return [found.get(at, (0, 0)) for at in range(now - WINDOW_S, now)]
-
-    def _health(self, name: str, provider: _Provider, since: float, now: float) -> dict[str, object]:
-        recent = [one for one in provider.attempts if one[0] >= since]
-        failed = sum(one[1] for one in recent)
-        good = [one[2] for one in recent if not one[1]]
-        if len(recent) < _FEWEST:
-            health = "few requests" if recent else "idle"
-        elif failed * 2 > len(recent):
-            health = "failing"
-        else:
-            health = "degraded" if failed * 20 > len(recent) else "healthy"
-        return {
-            "name": name,
-            "health": health,
-            "attempts": len(recent),
-            "failed": failed,
-            "median_s": _percentiles(good)["p50"],
-            "last_error": provider.last_error,
-            "last_error_ago_s": None if provider.last_error is None else round(now - provider.last_error_at),
+            "up_s": round(now - min(told[_SINCE][0] for told in figures if _SINCE in told)),
+            "open": {name: sum(part.open[name] for part in parts) for name in _OPEN},
+            "totals": {name: _TOTALS[name](counted[_TOTAL, name][0]) for name in _TOTALS},
+            "curve": _curve(figures, int(now)),
+            "duration": _percentiles([seconds for part in parts for seconds in part.whole]),
+            "first_content": _percentiles([seconds for part in parts for seconds in part.first]),
+            "errors": sorted(errors.items(), key=lambda pair: -pair[1]),
+            "providers": [_shown(name, found, now) for name, found in sorted(providers.items())],
+            "exchanges": _oldest([row for part in parts for row in part.exchanges]),
+            "sessions": _oldest([row for part in parts for row in part.sessions]),
         }
+
+
+def _fresh(made: tuple[float, bytes] | None, now: float) -> bytes | None:
+    return made[1] if made is not None and 0 <= now - made[0] < _FRESH_S else None
+
+
+def _curve(figures: Sequence[Told], now: int) -> list[tuple[int, int]]:
+    """Exchanges, and failed ones, of each of the last seconds but the one that runs; the oldest first."""
+    found = dict.fromkeys(range(now - WINDOW_S, now), (0, 0))
+    for told in figures:
+        ring = told.get(_CURVE, ())
+        for at, exchanges, failed in zip(ring[::3], ring[1::3], ring[2::3], strict=True):
+            if (before := found.get(int(at))) is not None:
+                found[int(at)] = before[0] + int(exchanges), before[1] + int(failed)
+    return [*found.values()]
+
+
+def _health(provider: _Provider, since: float) -> _Health:
+    recent = [one for one in provider.attempts if one[0] >= since]
+    return _Health(
+        attempts=len(recent),
+        failed=sum(one[1] for one in recent),
+        good=[one[2] for one in recent if not one[1]],
+        last_error=provider.last_error,
+        last_error_at=provider.last_error_at,
+    )
+
+
+def _shown(name: str, found: Sequence[_Health], now: float) -> dict[str, object]:
+    """How a provider does, as all workers together know it."""
+    attempts, failed = sum(one.attempts for one in found), sum(one.failed for one in found)
+    last = max(found, key=lambda one: one.last_error_at)
+    if attempts < _FEWEST:
+        health = "few requests" if attempts else "idle"
+    elif failed * 2 > attempts:
+        health = "failing"
+    else:
+        health = "degraded" if failed * 20 > attempts else "healthy"
+    return {
+        "name": name,
+        "health": health,
+        "attempts": attempts,
+        "failed": failed,
+        "median_s": _percentiles([seconds for one in found for seconds in one.good])["p50"],
+        "last_error": last.last_error,
+        "last_error_ago_s": None if last.last_error is None else round(now - last.last_error_at),
+    }
 
 
 def _percentiles(values: list[float]) -> dict[str, float | None]:
@@ -259,20 +356,23 @@ def _percentiles(values: list[float]) -> dict[str, float | None]:
     return {f"p{part}": round(ordered[min(last, len(ordered) * part // 100)], 4) for part in (50, 95, 99)}
 
 
-def _rows(live: Iterable[_Live], now: float) -> list[dict[str, object]]:
+def _rows(live: Iterable[_Live], now: float, prefix: str = "") -> list[_Row]:
     """The oldest: those that hang are among them."""
-    rows: list[dict[str, object]] = []
-    for one in live:
-        if len(rows) == MOST_ROWS:
-            break
-        rows.append(
-            {
-                "id": one.id,
-                "age_s": round(now - one.since, 1),
-                "gateway": one.gateway,
-                "mode": one.mode,
-                "provider": one.provider,
-                "attempts": one.attempts,
-            }
+    return [
+        _Row(
+            id=prefix + one.id,
+            age_s=round(now - one.since, 1),
+            gateway=one.gateway,
+            mode=one.mode,
+            provider=one.provider,
+            attempts=one.attempts,
         )
-    return rows
+        for one in islice(live, MOST_ROWS)
+    ]
+
+
+def _oldest(rows: list[_Row]) -> list[_Row]:
+    return sorted(rows, key=lambda row: -row.age_s)[:MOST_ROWS]
+
+
+_DECODER: Final = msgspec.msgpack.Decoder(_Part)

@@ -7,17 +7,21 @@ pytest.importorskip("prometheus_client")
 from prometheus_client.parser import text_string_to_metric_families
 from tests.rigs.ended_events import BROKEN, attempt_events, exchange_ended, log_id, session_ended
 
+from aigw_drivers.server.observe.figures import FiguresFile
 from aigw_drivers.server.observe.metrics import ServerMetrics
 from aigw_drivers.server.observe.names import MOST_MODELS, OTHER, Names
 from aigw_sansio import ConnectionRefused, ConnId, Event, RequestDenied, UpgradeRefused, UsageReported
 
 
 def samples(metrics: ServerMetrics) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    return samples_of(metrics.text())
+
+
+def samples_of(text: bytes) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     found = {}
-    for family in text_string_to_metric_families(metrics.text().decode()):
+    for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
-            if not sample.name.endswith("_created"):
-                found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
+            found[sample.name, tuple(sorted(sample.labels.items()))] = sample.value
     return found
 
 
@@ -95,17 +99,47 @@ def test_what_is_open_now_is_asked_when_somebody_reads() -> None:
     assert not [name for name, _ in found if "timers" in name]
 
 
-def test_each_series_of_a_worker_has_its_number() -> None:
-    metrics = ServerMetrics(worker=3)
-    metrics(exchange_ended())
-    metrics.watch(lambda: {"sessions": 3, "aigw_records_lost_total": 2})
-    found = samples(metrics)
-    assert len(found) > 20
-    assert {dict(labels).get("worker") for _, labels in found} == {"3"}
-    assert value(metrics, "aigw_exchanges_total", **WHO, end="done", error="", worker="3") == 1
-    assert value(metrics, "aigw_exchanges_total", **WHO, end="done", error="", worker="3") == 1  # when read again
-    assert value(metrics, "aigw_sessions_open", worker="3") == 3
-    assert {dict(labels).get("worker") for _, labels in samples(ServerMetrics())} == {None}
+def test_a_worker_tells_of_the_others() -> None:
+    file = FiguresFile(2)
+    one, other = (ServerMetrics(figures=file.region(number)) for number in range(2))
+    for metrics in (one, other):
+        metrics(exchange_ended(cost=0.5))
+        metrics.watch(lambda: {"sessions": 3, "aigw_records_lost_total": 2})
+    other(exchange_ended(request_model="another"))
+    texts = [one.text([other.part()]), other.text([one.part()])]
+    found, again = map(samples_of, texts)
+    assert found.keys() == again.keys()
+    key = tuple(sorted({**WHO, "end": "done", "error": ""}.items()))
+    for told in (found, again):
+        assert told["aigw_exchanges_total", key] == 2
+        assert told["aigw_exchange_duration_seconds_count", tuple(sorted(WHO.items()))] == 2
+        assert told["aigw_cost_total", tuple(sorted(WHO.items()))] == 1
+        assert told["aigw_sessions_open", ()] == 6
+        assert told["aigw_records_lost_total", ()] == 4
+        assert told["aigw_workers", ()] == 2
+    own = found["process_resident_memory_bytes", ()]
+    assert own > 1.5 * samples(one)["process_resident_memory_bytes", ()]
+    assert found["process_start_time_seconds", ()] == samples(one)["process_start_time_seconds", ()]
+
+
+def test_a_worker_counts_on_from_the_one_before() -> None:
+    file = FiguresFile(2)
+    before = ServerMetrics(figures=file.region(0))
+    before.watch(lambda: {"aigw_records_lost_total": 2, "sessions": 5})
+    for number in range(MOST_MODELS):
+        before(exchange_ended(number, request_model=f"m{number}"))
+    told = samples(before)
+    later = ServerMetrics(figures=file.region(0))
+    later.watch(lambda: {"aigw_records_lost_total": 1, "sessions": 1})
+    later(exchange_ended(request_model="one more"))
+    later(exchange_ended(request_model="m7"))
+    found = samples(later)
+    assert found["aigw_records_lost_total", ()] == 3
+    assert found["aigw_sessions_open", ()] == 1
+    name = "aigw_exchange_duration_seconds_count"
+    assert found[name, tuple(sorted((WHO | {"model": "m7"}).items()))] == 2
+    assert found[name, tuple(sorted((WHO | {"model": OTHER}).items()))] == 1  # what has a name keeps it
+    assert found["process_cpu_seconds_total", ()] >= told["process_cpu_seconds_total", ()]
 
 
 def test_made_up_models_have_no_series() -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from tests.rigs.ended_events import BROKEN, WALL, attempt_events, exchange_ended, log_id, session_ended
 
+from aigw_drivers.server.observe.figures import Figures, FiguresFile
 from aigw_drivers.server.observe.page import MOST_ROWS, WINDOW_S, OperatorPage
 from aigw_sansio import (
     AttemptEnded,
@@ -27,10 +28,10 @@ from aigw_sansio import (
 class Desk:
     """A page on a clock of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, figures: Figures | None = None, worker: int | None = None) -> None:
         self.now = WALL
         self.passed: list[Event] = []
-        self.page = OperatorPage(self.passed.append, lambda: self.now)
+        self.page = OperatorPage(self.passed.append, lambda: self.now, figures=figures, worker=worker)
 
     def tell(self, *events: Event) -> None:
         for event in events:
@@ -154,6 +155,33 @@ def test_many_readers_cost_what_one_costs() -> None:
     assert desk.page.state() is first
     desk.now += 1
     assert desk.page.state() is not first
+
+
+def test_the_page_of_a_worker_tells_of_the_others() -> None:
+    file = FiguresFile(2)
+    one, other = (Desk(file.region(number), number) for number in range(2))
+    for desk, number in ((one, 0), (other, 1)):
+        desk.page.watch(lambda: {"exchanges": 1, "sessions": 1})
+        desk.tell(
+            SessionOpened(7, ConnId(1), "realtime", "acme", "main", "192.0.2.1:5", provider="openai"),
+            exchange_ended(10 + number, cost=0.5),
+            attempt(failed=False),
+            attempt(failed=False),
+        )
+        desk.now += 10
+        desk.tell(admitted(number))
+    other.tell(exchange_ended(9, fault=BROKEN, how="error"), attempt(failed=True))
+    state = msgspec.json.decode(one.page.state([other.page.part()]))
+    assert (state["open"]["sessions"], state["totals"]["exchanges"], state["totals"]["cost"]) == (2, 3, 1.0)
+    assert [pair for pair in state["curve"] if pair != [0, 0]] == [[2, 0]]
+    assert state["errors"] == [["connection_lost", 1]]
+    assert [row["id"] for row in state["sessions"]] == ["0/7", "1/7"]
+    assert {row["id"] for row in state["exchanges"]} == {log_id(0, WALL), log_id(1, WALL + 1)}
+    (provider,) = state["providers"]
+    assert (provider["attempts"], provider["failed"], provider["last_error"]) == (5, 1, "provider_status")
+    assert state["up_s"] == 10
+    killed = msgspec.json.decode(Desk(file.region(1), 1).page.state())
+    assert (killed["totals"], killed["errors"]) == (state["totals"], state["errors"])
 
 
 @pytest.mark.parametrize(
