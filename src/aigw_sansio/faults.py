@@ -9,7 +9,7 @@ Every table has an entry for every kind; ``tests/unit/test_faults.py`` checks th
 
 from enum import StrEnum
 from math import ceil
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -121,6 +121,19 @@ class Denial(Fault, frozen=True, gc=False):
     @property
     def retry_after(self) -> str | None:
         return None if self.retry_after_s is None else str(ceil(self.retry_after_s))
+
+
+#: What is wrong with a field. ``unsupported``: who is asked cannot do it.
+Problem: TypeAlias = Literal["missing", "type", "value", "unsupported"]
+
+
+class WrongField(Fault, frozen=True, gc=False):
+    """A request that cannot be used because of one of its fields: ``field`` is its path in the words of who wrote the
+    request (``tools[0].name``), ``problem`` what is wrong, ``why`` the end of ``detail``, without the field."""
+
+    field: str = ""
+    problem: Problem = "value"
+    why: str = ""
 
 
 K = FaultKind

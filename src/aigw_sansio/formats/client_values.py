@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from ..faults import Problem
 from ..prompt import EFFORTS, NO_MEMBERS, Effort, JsonObject
 from .refusing import refusal
 
@@ -22,7 +23,7 @@ def get_text(body: JsonObject, key: str, at: str = "") -> str | None:
     """The text in ``body[key]``, ``None`` if unset. ``at`` is where ``body`` is, with a dot: ``messages[0].``."""
     value = body.get(key)
     if value is not None and type(value) is not str:
-        raise refusal(at + key, "It must be a string.")
+        raise refusal(at + key, "It must be a string.", "type")
     return value
 
 
@@ -30,7 +31,7 @@ def need_text(body: JsonObject, key: str, at: str = "") -> str:
     """Likewise, for a text that must be there and not be empty."""
     value = get_text(body, key, at)
     if not value:
-        raise refusal(at + key, "It must be a string that is not empty.")
+        raise refusal(at + key, "It must be a string that is not empty.", "missing" if value is None else "value")
     return value
 
 
@@ -38,7 +39,7 @@ def get_flag(body: JsonObject, key: str, at: str = "") -> bool | None:
     """The boolean in ``body[key]``, ``None`` if unset."""
     value = body.get(key)
     if value is not None and type(value) is not bool:
-        raise refusal(at + key, "It must be true or false.")
+        raise refusal(at + key, "It must be true or false.", "type")
     return value
 
 
@@ -54,7 +55,8 @@ def as_number(value: object, field: str) -> float:
         return float(value)
     if type(value) is float and math.isfinite(value):
         return value
-    raise refusal(field, "It must be a number.")
+    problem: Problem = "value" if type(value) is int or type(value) is float else "type"
+    raise refusal(field, "It must be a number.", problem)
 
 
 def get_integer(body: JsonObject, key: str, at: str = "", *, least: int = -_LARGEST) -> int | None:
@@ -65,7 +67,8 @@ def get_integer(body: JsonObject, key: str, at: str = "", *, least: int = -_LARG
     if type(value) is float and value.is_integer():
         value = int(value)
     if type(value) is not int or not least <= value <= _LARGEST:
-        raise refusal(at + key, "It must be a whole number" + ("." if least < 0 else f", {least} or more."))
+        why = "It must be a whole number" + ("." if least < 0 else f", {least} or more.")
+        raise refusal(at + key, why, "value" if type(value) is int else "type")
     return value
 
 
@@ -84,22 +87,27 @@ def get_object(body: JsonObject, key: str, at: str = "") -> JsonObject | None:
 def as_object(value: object, field: str) -> JsonObject:
     """``value`` itself, which must be an object. Do not change it."""
     if type(value) is not dict:
-        raise refusal(field, "It must be an object.")
+        raise refusal(field, "It must be an object.", _wrong(value))
     return value
 
 
 def as_text(value: object, field: str) -> str:
     """``value``, which must be a text."""
     if type(value) is not str:
-        raise refusal(field, "It must be a string.")
+        raise refusal(field, "It must be a string.", _wrong(value))
     return value
 
 
 def as_array(value: object, field: str) -> list[object]:
     """``value`` itself, which must be an array. Do not change it."""
     if type(value) is not list:
-        raise refusal(field, "It must be an array.")
+        raise refusal(field, "It must be an array.", _wrong(value))
     return value
+
+
+def _wrong(value: object) -> Problem:
+    """What is wrong with a ``value`` of the wrong type."""
+    return "missing" if value is None else "type"
 
 
 def as_effort(value: object) -> Effort | None:

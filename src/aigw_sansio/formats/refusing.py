@@ -5,6 +5,7 @@ Decides: nothing. Must not know: any format.
 
 from typing import TypeVar
 
+from ..faults import Problem
 from .translation import Refused
 
 _T = TypeVar("_T")
@@ -19,9 +20,9 @@ class RequestRefused(Exception):
         self.refused = refused
 
 
-def refusal(field: str, why: str) -> RequestRefused:
+def refusal(field: str, why: str, problem: Problem | None = None) -> RequestRefused:
     """What to raise if the request fails because of ``field``; ``why`` is one plain sentence without content."""
-    return RequestRefused(Refused(field, why))
+    return RequestRefused(Refused(field, why, problem))
 
 
 def accepted(value: _T | Refused) -> _T:

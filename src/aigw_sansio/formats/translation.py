@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from ..faults import Problem
 from .values import JsonObject
 
 #: Characters of the longest name of a model with which it is tried what a target takes.
@@ -30,10 +31,12 @@ class Note(msgspec.Struct, frozen=True):
 
 class Refused(msgspec.Struct, frozen=True):
     """The request cannot be read, or cannot be said to this target without making its response lie. A value, never
-    raised; fields as in :class:`Note`."""
+    raised; fields as in :class:`Note`. A reader names the member of the client's own body in ``field``. ``problem`` is
+    what is wrong with it, if that is known."""
 
     field: str
     why: str
+    problem: Problem | None = None
 
 
 class WireRequest(msgspec.Struct, frozen=True):

@@ -46,6 +46,9 @@ class Translator(Protocol):
     def write_request(self, prompt: "Prompt", target: str) -> tuple[WireRequest, tuple[Note, ...]] | Refused:
         """``prompt`` for a provider that speaks ``target``."""
 
+    def client_field(self, field: str, body: object, source: str, prompt: "Prompt") -> str:
+        """What the client calls the ``field`` of a :class:`Refused` that writing ``prompt`` gave."""
+
     def stand_ins(self, prompt: "Prompt", target: str) -> "Mapping[str, Blob]":
         """What may stand for media that must be fetched, by URL."""
 

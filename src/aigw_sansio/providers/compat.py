@@ -18,7 +18,7 @@ from ..quoting import quoted
 from .auth import StoredAws, StoredAzure, StoredGoogle, is_stored, read_stored_key
 from .google_token import ServiceAccount, carried_account, read_service_account
 from .headers import refuse
-from .registry import ALIASES, NO_ROWS, REGISTRY, find_provider, format_of, is_custom
+from .registry import ALIASES, DEFAULT_SLUGS, NO_ROWS, REGISTRY, find_provider, format_of, is_custom
 from .row import Provider
 
 #: The provider that stands for all of them.
@@ -108,7 +108,7 @@ def find_target(
     defined = [slug for slug, of in settings.items() if of.base_url]
     row = find_provider(slug, defined, settings, rows=rows, is_secret=is_secret)
     if isinstance(row, Fault):
-        return row
+        return _unknown(slug, settings, is_secret)
     own = settings.get(slug, _NO_SETTINGS)
     if slug in _OWN_FORMATS:
         format = _OWN_FORMATS[slug]
@@ -132,8 +132,13 @@ def _is_chat(client_format: ClientFormat, format: str) -> bool:
 
 
 def compat_slugs() -> list[str]:
-    """The providers that a compat step can name, besides those that the settings define."""
+    """The providers that a compat step can name."""
     return sorted(_SLUGS & REGISTRY.keys())
+
+
+def usual_slugs() -> list[str]:
+    """Those of them that exist without a line in the settings, as errors name them."""
+    return sorted(_SLUGS & DEFAULT_SLUGS)
 
 
 def speaks_responses(provider: str) -> bool:
@@ -144,7 +149,7 @@ def speaks_responses(provider: str) -> bool:
 
 def _unknown(shown: str, settings: Mapping[str, ProviderSettings], is_secret: Callable[[str], bool]) -> Fault:
     text = "***" if is_secret(shown) or is_stored(shown, settings) else quoted(shown)
-    allowed = ", ".join(compat_slugs())
+    allowed = ", ".join(usual_slugs())
     detail = (
         f"request.query.model names no provider: {text}; allowed is PROVIDER/MODEL with one of {allowed}, and those of "
         "the settings"

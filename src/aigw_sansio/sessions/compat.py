@@ -17,7 +17,7 @@ import msgspec
 from ..config import GatewaySettings, ProviderSettings
 from ..dialects.commands import Step
 from ..exchanges.ports import AnswerPlan
-from ..faults import Fault, FaultKind, Side
+from ..faults import Fault, FaultKind, Problem, Side, WrongField
 from ..formats.answers.base import AnswerContext, AnswerWriter
 from ..formats.translation import LONGEST_MODEL, Note, Refused, WireRequest
 from ..formats.values import parse, raw_members
@@ -131,11 +131,12 @@ def translate_step(
             notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
         read = translator.read_request(value, client_format)
         if isinstance(read, Refused):
-            return refuse(f"request.query.{read.field}:", read.why)
+            return _refused(read, read.field, read.problem or "value")
         prompt = msgspec.structs.replace(read[0], model=target.model)
         tried = _write(translator, prompt, target.format, given, wanted)
         if isinstance(tried, Refused):
-            return refuse(f"request.query cannot be asked of {target.provider}:", f"{tried.field}: {tried.why}")
+            field = translator.client_field(tried.field, value, client_format, prompt)
+            return _refused(tried, field, tried.problem or "unsupported", target.provider)
         written = tried._replace(notes=(*read[1], *tried.notes))
     request, losses, media_bytes, missing = written
     try:
@@ -155,6 +156,13 @@ def translate_step(
         translator=translator,
     )
     return MediaWanted(missing, translated) if missing else translated
+
+
+def _refused(refused: Refused, field: str, problem: Problem, provider: str = "") -> WrongField:
+    """The fault of a request whose ``field``, in the client's words, cannot be read, or be asked of ``provider``."""
+    why = f"cannot be asked of {provider}: {refused.why}" if provider else refused.why
+    detail = f"request.query.{field}{' ' if provider else ': '}{why}"
+    return WrongField(FaultKind.INVALID_REQUEST, Side.CLIENT, detail, field=field, problem=problem, why=why)
 
 
 class _Written(NamedTuple):

@@ -15,7 +15,7 @@ from ..engine.services import Services
 from ..faults import Fault, FaultKind, Side
 from ..providers.allowed import settings_of
 from ..providers.auth import is_stored
-from ..providers.compat import COMPAT, compat_slugs, find_target, speaks_responses
+from ..providers.compat import COMPAT, find_target, speaks_responses, usual_slugs
 from ..providers.headers import forwarded_upgrade
 from ..providers.registry import NO_ROWS
 from ..providers.row import Provider
@@ -65,7 +65,7 @@ def refuse_provider(
     if not isinstance(found, Fault) or found.kind is not FaultKind.UNKNOWN_PROVIDER:
         return None
     shown = "***" if is_secret(provider) or is_stored(provider, settings) else quoted(provider)
-    allowed = ", ".join((COMPAT, *compat_slugs()))
+    allowed = ", ".join((COMPAT, *usual_slugs()))
     detail = f"{shown} is no provider that can be asked for Responses; allowed are {allowed}, and those of the settings"
     return Fault(FaultKind.UNKNOWN_PROVIDER, Side.CLIENT, detail)
 

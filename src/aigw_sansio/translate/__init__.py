@@ -5,7 +5,7 @@ A client writes in one of :data:`CLIENT_FORMATS`; a provider is asked in one of 
     body = {"model": "gpt-5", "messages": [{"role": "user", "content": "Hello"}]}
     result = translate_request(body, source="openai-chat", target="anthropic-messages", model="claude-sonnet-4-5")
     if isinstance(result, Refused):
-        ...  # 400: result.field, result.why
+        ...  # 400: result.field, result.why; client_field() names a writer's field in the client's words
     else:
         ...  # send result.request; tell the client result.notes
 
@@ -40,6 +40,7 @@ from ..formats.answers.base import AnswerContext
 from ..formats.translation import Note, Refused, WireRequest
 from ..prompt import Blob, JsonObject, Prompt
 from .answers import Answer, AnswerTranslator, answer_context, make_writer, translate_answer
+from .fields import client_field
 from .media import put_media, stand_ins, wanted_media
 from .registry import CLIENT_FORMATS, REQUEST_FORMATS
 from .requests import Translated, read_request, translate_request, write_request
@@ -58,6 +59,7 @@ __all__ = [
     "Translated",
     "WireRequest",
     "answer_context",
+    "client_field",
     "make_writer",
     "put_media",
     "read_request",

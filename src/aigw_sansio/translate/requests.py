@@ -111,7 +111,8 @@ def _read(body: object, source: str, notes: list[Note]) -> tuple[Prompt, Plain |
     if isinstance(prompt, Refused):
         return prompt
     if not prompt.turns and _says_nothing(prompt):
-        return Refused(plain.member, "It holds nothing to respond to.")
+        empty = members.get(plain.member) is None
+        return Refused(plain.member, "It holds nothing to respond to.", "missing" if empty else "value")
     return prompt, None
 
 

@@ -47,13 +47,15 @@ def test_types(get: Callable[..., object], right: list[object], wrong: list[obje
             get({"x": value}, "x", "messages[0].")
         assert refusing.value.refused.field == "messages[0].x"
         assert refusing.value.refused.why.startswith("It must be")
+        large = (get is values.get_number and type(value) in (int, float)) or value == 2**63
+        assert refusing.value.refused.problem == ("value" if large else "type")
 
 
 def test_a_count_has_a_least_value() -> None:
     assert values.get_integer({"n": 1}, "n", least=1) == 1
     with pytest.raises(RequestRefused) as refusing:
         values.get_integer({"n": 0}, "n", least=1)
-    assert refusing.value.refused == Refused("n", "It must be a whole number, 1 or more.")
+    assert refusing.value.refused == Refused("n", "It must be a whole number, 1 or more.", "value")
 
 
 def test_what_must_be_there() -> None:

@@ -7,7 +7,7 @@ from tests.rigs.provider_calls import CANARY, call, good
 
 from aigw_sansio.config import ProviderSettings
 from aigw_sansio.faults import Fault, FaultKind
-from aigw_sansio.providers.compat import ClientFormat, CompatTarget, compat_slugs, find_target
+from aigw_sansio.providers.compat import ClientFormat, CompatTarget, compat_slugs, find_target, usual_slugs
 from aigw_sansio.providers.registry import ALIASES, DEFAULT_SLUGS
 from aigw_sansio.secret import Secret
 from aigw_sansio.translate.registry import find_format
@@ -189,4 +189,5 @@ def test_unreadable_stored_keys_are_faults_of_the_settings() -> None:
 
 def test_every_name_that_the_error_allows_is_known() -> None:
     assert set(compat_slugs()) <= DEFAULT_SLUGS | {"ollama", "loopback"}
+    assert set(usual_slugs()) == set(compat_slugs()) & DEFAULT_SLUGS
     assert {ALIASES[name] for name in ("google", "xai", "perplexity")} <= set(compat_slugs())

@@ -321,7 +321,7 @@ def test_media_that_the_host_gave_are_in_the_request_and_counted() -> None:
     [
         ("Nobody has it.", "must hold the media itself. Nobody has it."),
         (Blob("QUJD", "text/html"), "What is at its URL is no image"),
-        (Blob("QUJD", "image/tiff"), "turns[0].parts[0]"),
+        (Blob("QUJD", "image/tiff"), "query.messages[0].content[0] cannot be asked of aws-bedrock"),
     ],
 )
 def test_what_the_host_gave_and_cannot_be_sent_is_refused(given: Blob | str, why: str) -> None:

@@ -104,7 +104,7 @@ def test_what_is_no_json_object_is_refused(source: str, text: bytes) -> None:
 def test_a_setting_that_cannot_be_read_refuses_a_plain_conversation() -> None:
     for source in CLIENT_FORMATS:
         body = {**request(source, 1024), "temperature": "hot"}
-        refused = Refused("temperature", "It must be a number.")
+        refused = Refused("temperature", "It must be a number.", "type")
         assert translate_request(body, source=source, target="gemini") == refused
         assert translate_request(msgspec.json.encode(body), source=source, target="gemini") == refused
 
@@ -195,7 +195,7 @@ def test_a_request_without_any_words_is_refused(source: str, member: str, said: 
     body = {"model": "m", "max_tokens": 9, member: said}
     for target in REQUEST_FORMATS:
         assert translate_request(body, source=source, target=target) == Refused(
-            member, "It holds nothing to respond to."
+            member, "It holds nothing to respond to.", "missing" if said is None else "value"
         )
     left_out = translate_request({"model": "m", "max_tokens": 9}, source=source, target="gemini")
     assert isinstance(left_out, Refused)

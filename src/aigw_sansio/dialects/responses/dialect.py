@@ -6,6 +6,7 @@ outside exchanges. Must not know: sessions and sockets, when a create has its tu
 A provider is asked as any client of ``compat`` asks it, with the whole conversation: it need not keep any of it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Final
@@ -16,14 +17,14 @@ from ...config import Config
 from ...events import SessionMode
 from ...exchanges.encoder import ResponseEncoder
 from ...exchanges.policy import ResponseMode
-from ...faults import Fault
+from ...faults import Fault, WrongField
 from ...formats.answers.encoding import own_id
 from ...formats.values import parse, text
 from ..base import LanedDialect, Listener
 from ..commands import Command, Create, Recall, Reply, Step, Storing, ToStore, Turn, Unusable
 from .encoder import ResponsesEncoder
 from .failures import error_message, fault_message
-from .items import Items, calls_of, input_items, output_items, unknown_call
+from .items import Items, calls_of, count_items, input_items, output_items, unknown_call
 from .memory import Conversation, Memory, Remembered, bytes_of
 from .request import (
     NO_MODEL,
@@ -46,6 +47,8 @@ _TURN_BYTES: Final = 2048
 _COMPAT: Final = "compat"
 _ENDPOINT: Final = "responses"
 _TRUE: Final = msgspec.Raw(b"true")
+#: A place in the items of a request.
+_ITEM: Final = re.compile(r"input\[(\d{1,9})\](.*)", re.DOTALL).fullmatch
 
 
 class _Running:
@@ -56,6 +59,7 @@ class _Running:
         "created",
         "encoder",
         "lane",
+        "listed",
         "made",
         "model",
         "parent",
@@ -71,6 +75,7 @@ class _Running:
         model: msgspec.Raw,
         *,
         shown_model: str,
+        listed: int | None,
         created: int,
         stored: bool,
         storing: Storing | None,
@@ -78,6 +83,7 @@ class _Running:
         self.lane = ask.lane
         self.parent = ask.parent
         self.conversation = conversation
+        self.listed = listed  # the items of its own in that; None: its input is no array
         self.model = msgspec.Raw(bytes(model))
         self.repeated = {name: msgspec.Raw(bytes(text)) for name, text in ask.body.items() if name in REPEATED}
         self.repeated["model"] = msgspec.Raw(msgspec.json.encode(shown_model))
@@ -90,6 +96,19 @@ class _Running:
     @property
     def stream_id(self) -> str | None:
         return self.lane or None
+
+    def as_asked(self, fault: WrongField) -> WrongField:
+        """``fault``, which is about all items of the conversation, for a client that wrote the last ones of them."""
+        found = _ITEM(fault.field)
+        if found is None:
+            return fault
+        before = count_items(self.conversation.items) - (1 if self.listed is None else self.listed)
+        number = int(found[1])
+        if number < before:
+            why = f"{fault.why} This is item {number} of its conversation, counted from 0."
+            return msgspec.structs.replace(fault, field="previous_response_id", why=why)
+        field = "input" if self.listed is None else f"input[{number - before}]{found[2]}"
+        return msgspec.structs.replace(fault, field=field)
 
 
 class ResponsesDialect(LanedDialect):
@@ -209,6 +228,7 @@ class ResponsesDialect(LanedDialect):
             conversation.with_items(items.text, calls_of(items)),
             model,
             shown_model=self._model_at(provider, model),
+            listed=items.listed,
             created=created,
             stored=self._is_stored(ask, provider),
             storing=storing if self._wants_store(ask, provider) else None,
@@ -291,7 +311,11 @@ class ResponsesDialect(LanedDialect):
 
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
         running = self._running.get(event_id)
-        return [fault_message(fault, None if running is None else running.stream_id)]
+        if running is None:
+            return [fault_message(fault, None)]
+        if isinstance(fault, WrongField):
+            fault = running.as_asked(fault)
+        return [fault_message(fault, running.stream_id)]
 
     def cancelled(self, event_id: str, log_id: str) -> list[bytes]:
         running = self._running.get(event_id)

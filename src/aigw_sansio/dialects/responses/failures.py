@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ...events import ResponseFailed
-from ...faults import Fault, FaultKind
+from ...faults import Fault, FaultKind, Problem, WrongField
 from ...formats.answers.encoding import encode
 from ...formats.answers.errors import error_body, failure
 from ...formats.errors import failed_response
@@ -21,6 +21,7 @@ K = FaultKind
 #: Codes that clients know, by the kind of a fault. All others have the name of their kind.
 _CODES: Final[dict[FaultKind, str]] = {
     K.UNAUTHORIZED: "invalid_api_key",
+    K.UNKNOWN_PROVIDER: "model_not_found",
     K.RATE_LIMITED: "rate_limit_exceeded",
     K.LIMIT_EXCEEDED: "rate_limit_exceeded",
     K.OVERLOADED: "server_is_overloaded",
@@ -34,7 +35,16 @@ _TYPES: Final = {
     429: "rate_limit_error",
 }
 #: What was said about a field of a step: clients of this protocol write its query alone.
-_FIELD: Final = re.compile(r"request\.(?:query\.)?(([A-Za-z_]\w{0,63}).*)", re.DOTALL).match
+_FIELD: Final = re.compile(r"request\.(query\.)?((?!\d)(\w{1,64}(?:\[\d{1,9}\]|\.\w{1,64}){0,20}).*)", re.DOTALL).match
+#: OpenAI's codes for what is wrong with a field, and how its messages begin.
+_PROBLEMS: Final[dict[Problem, tuple[str, str]]] = {
+    "missing": ("missing_required_parameter", "Missing required parameter: '%s'."),
+    "type": ("invalid_type", "Invalid type for '%s':"),
+    "value": ("invalid_value", "Invalid '%s':"),
+    "unsupported": ("unsupported_value", "Unsupported value: '%s'"),
+}
+_UNSUPPORTED: Final = "unsupported_parameter", "Unsupported parameter: '%s'"
+_IS_MEMBER: Final = re.compile(r"\w+").fullmatch
 #: Types of events that are errors: they say nothing of the error.
 _EVENTS: Final = ("error", "response.error")
 #: The code of a failure that has no better one.
@@ -57,17 +67,28 @@ def error_message(
     return _message(status, error, stream_id, headers)
 
 
-def fault_message(fault: Fault, stream_id: str | None, *, param: str | None = None) -> bytes:
-    """The message ``error`` of ``fault``. ``param``: the member of the request that is wrong; else the fault may name
-    it."""
-    wait, message = fault.retry_after, fault.detail
-    if fault.kind is K.INVALID_REQUEST or fault.kind is K.UNKNOWN_PROVIDER:
+def field_error(problem: Problem, field: str, why: str) -> tuple[str, str]:
+    """The code and the text of an error about the member ``field`` of a request. ``why``: one sentence; of what is
+    unsupported, what goes on from its name."""
+    code, begin = _UNSUPPORTED if problem == "unsupported" and _IS_MEMBER(field) else _PROBLEMS[problem]
+    text = begin % field
+    return code, f"{text} {why}" if why else text
+
+
+def fault_message(fault: Fault, stream_id: str | None) -> bytes:
+    """The message ``error`` of ``fault``, which may name a member of the request."""
+    wait, message, param = fault.retry_after, fault.detail, None
+    code = _CODES.get(fault.kind, fault.kind.value)
+    if isinstance(fault, WrongField):
+        param = fault.field
+        code, message = field_error(fault.problem, param, fault.why)
+    elif fault.kind is K.INVALID_REQUEST or fault.kind is K.UNKNOWN_PROVIDER:
         named = _FIELD(message)
         if named is not None:
-            message, param = message[named.start(1) :], param or named[2]
+            message, param = named[2], named[3] if named[1] else None
     return error_message(
         fault.http_status,
-        code=_CODES.get(fault.kind, fault.kind.value),
+        code=code,
         message=message,
         param=param,
         stream_id=stream_id,

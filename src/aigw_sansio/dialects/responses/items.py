@@ -26,17 +26,19 @@ _EMPTY: Final = (b"", b"null", b"[]", b'""')
 
 class Items(NamedTuple):
     """Some items: their texts with commas between them, and the calls and answers among them, in order: the id, and
-    whether it is an answer."""
+    whether it is an answer. ``listed``: how many of an array they are; ``None`` if they are none of an array."""
 
     text: bytes
     calls: Sequence[tuple[str, bool]] = ()
+    listed: int | None = None
 
 
 def input_items(raw: msgspec.Raw) -> Items:
     """The ``input`` of a create, which is an array, a string or ``null``."""
     written = bytes(raw)
     if written[:1] == b"[":
-        return Items(_inside(written), _calls(_read(written)))
+        items = _read(written)
+        return Items(_inside(written), _calls(items), len(items))
     if written[:1] == b'"':
         return Items(b'{"type":"message","role":"user","content":%b}' % written)
     return Items(b"")
@@ -51,6 +53,11 @@ def output_items(output: bytes, *, stored: bool) -> Items:
         return Items(_inside(output), _calls(items))
     kept = [bytes(item) for at, item in enumerate(_split(output)) if at not in lost]
     return Items(b",".join(kept), _calls(items))
+
+
+def count_items(texts: Iterable[bytes]) -> int:
+    """How many items stand in ``texts``, each some of them with commas between."""
+    return len(_split(b"[%b]" % b",".join(texts)))
 
 
 def calls_of(items: Items) -> set[str]:

@@ -10,10 +10,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from ...faults import Fault, FaultKind, Side
+from ...faults import Fault, FaultKind, Problem, Side, WrongField
 from ...formats.values import BROKEN, JsonObject, parse, raw_members
 from ...json_text import BOM, MAX_DEPTH, is_too_deep, is_utf8
 from ...quoting import quoted
+from .failures import field_error
 
 #: Members of a request: each with its text as the client wrote it.
 Members: TypeAlias = Mapping[str, msgspec.Raw]
@@ -107,7 +108,9 @@ def read_message(data: bytes) -> Message:
         return Steer(_text(members.get("previous_response_id")) or "", members)
     if kind == "response.processed":
         return Nothing()
-    return Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, f"type is missing or unknown; allowed are {_TYPES}")
+    problem: Problem = "missing" if "type" not in members else "value" if kind is not None else "type"
+    why = f"Allowed are {_TYPES}."
+    return WrongField(FaultKind.INVALID_REQUEST, Side.CLIENT, f"type: {why}", field="type", problem=problem, why=why)
 
 
 def _read_create(members: Members) -> Ask | BadLane:
@@ -135,25 +138,26 @@ def _read_create(members: Members) -> Ask | BadLane:
 
 def _refuse(body: Members, parent: object) -> Refusal | None:
     if bytes(body.get("background", _NOTHING)) not in (b"false", _NULL):
-        return _invalid("background", "Background responses are not supported over WebSocket; leave it out.")
+        return _invalid("background", "is not supported over WebSocket; leave it out.", "unsupported")
     if bytes(body.get("generate", _NOTHING)) not in (b"true", b"false", _NULL):
-        return _invalid("generate", "It must be true or false.")
+        return _invalid("generate", "It must be true or false.", "type")
     if parent is not None and type(parent) is not str:
-        return _invalid("previous_response_id", "It must be the id of a response, or null.")
+        return _invalid("previous_response_id", "It must be the id of a response, or null.", "type")
     if parent is not None and bytes(body.get("conversation", _NOTHING)) != _NULL:
         return _invalid("conversation", "It cannot stand beside previous_response_id; allowed is one of them.")
     if bytes(memoryview(body.get("input", _NOTHING))[:1]) not in (b"[", b'"', b"n"):
-        return _invalid("input", "It must be a string or an array of items.")
+        return _invalid("input", "It must be a string or an array of items.", "type")
     model = body.get("model")
     if model is not None and type(parse(model)) is not str:
-        return _invalid("model", "It must be a string.")
+        return _invalid("model", "It must be a string.", "type")
     if model is not None and len(memoryview(model)) > _MOST_MODEL_BYTES:
         return _invalid("model", f"It has more than {_MOST_MODEL_BYTES} bytes.")
     return None
 
 
-def _invalid(param: str, why: str) -> Refusal:
-    return Refusal("invalid_value", f"Invalid '{param}': {why}", param)
+def _invalid(param: str, why: str, problem: Problem = "value") -> Refusal:
+    code, message = field_error(problem, param, why)
+    return Refusal(code, message, param)
 
 
 def no_such_response(id: str) -> Refusal:

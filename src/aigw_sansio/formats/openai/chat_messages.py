@@ -165,6 +165,11 @@ class MessageReader:
         else:
             self._read_system(message, at, cache)
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many turns were read, and how many results of tools of the next one."""
+        return len(self._turns), len(self._results)
+
     def finish(self) -> tuple[Turn, ...]:
         """All turns; call it after the last message."""
         self._close_results()
@@ -262,7 +267,7 @@ class MessageReader:
             return ToolCall(own_id or made_id, name, told, custom=True, cache=cache, opaque=opaque)
         function = get_object(call, "function", at)
         if function is None:
-            raise refusal(at + "function", "It must be an object.")
+            raise refusal(at + "function", "It must be an object.", "missing")
         name, told = need_text(function, "name", at + "function."), _arguments(function, at + "function.")
         return ToolCall(own_id or made_id, name, told, cache=cache, opaque=opaque)
 

@@ -69,7 +69,7 @@ def read_parts(content: object, field: str, notes: list[Note]) -> list[Part]:
     if type(content) is str:
         return [Text(content)] if content else []
     if type(content) is not list:
-        raise refusal(field, "It must be a string or an array of parts.")
+        raise refusal(field, "It must be a string or an array of parts.", "type")
     parts: list[Part] = []
     for number, one in enumerate(content):
         at = f"{field}[{number}]"
@@ -168,7 +168,7 @@ def _read_thinking(told: object, field: str) -> Reasoning | None:
     if type(told) is str:
         return Reasoning(told) if told else None
     if type(told) is not list:
-        raise refusal(field, "It must be a string or an array.")
+        raise refusal(field, "It must be a string or an array.", "type")
     text = "".join(get_text(as_object(one, field), "text", field + ".") or "" for one in told)
     return Reasoning(text) if text else None
 

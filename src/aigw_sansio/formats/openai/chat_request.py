@@ -74,7 +74,7 @@ def _read(body: JsonObject, notes: list[Note], plain: Plain | None) -> Prompt:
         reader = MessageReader(notes)
         messages = get_array(body, "messages")
         if body.get("messages") is None:
-            raise refusal("messages", "It must be an array.")
+            raise refusal("messages", "It must be an array.", "missing")
         reader.read_all(messages)
         turns, instructions = reader.finish(), reader.instructions
     seldom = {} if _SELDOM.isdisjoint(body) else _read_seldom(body, notes, extra)
@@ -213,7 +213,7 @@ def _read_output(body: JsonObject, extra: JsonObject) -> OutputFormat | None:
     at = "response_format.json_schema."
     form = get_object(told, "json_schema", "response_format.")
     if form is None:
-        raise refusal(at[:-1], "It must be an object.")
+        raise refusal(at[:-1], "It must be an object.", "missing")
     return OutputFormat(
         "json_schema",
         name=get_text(form, "name", at),

@@ -85,7 +85,7 @@ def _read_tool(tool: JsonObject, at: str, notes: list[Note]) -> Tool:
             dropped(notes, at + name[:60], "It is no member of a tool.")
     function = get_object(tool, "function", at)
     if function is None:
-        raise refusal(at + "function", "It must be an object.")
+        raise refusal(at + "function", "It must be an object.", "missing")
     return _read_function(function, at + "function.", read_cache_mark(tool, at))
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from ...faults import Problem
 from ...prompt import (
     NO_MEMBERS,
     Audio,
@@ -70,7 +71,7 @@ def read_input(value: object) -> tuple[Turn, ...]:
     if type(value) is str:
         return (Turn("user", (Text(value),)),)
     if type(value) is not list:
-        raise refusal("input", "It must be a string or an array.")
+        raise refusal("input", "It must be a string or an array.", "type")
     reader = ItemReader()
     reader.read_all(value)
     return tuple([Turn(role, tuple(parts)) for role, parts in reader.turns])
@@ -143,7 +144,7 @@ class ItemReader:
             of_client = kind is not None and (kind.endswith(("_output", "_response")) or kind in _OF_CLIENT)
             self._add("user" if of_client else "assistant", [Native("openai", item, RESPONSES)])
         else:
-            raise refusal(f"{at}type", "An item needs a type or a role.")
+            raise refusal(f"{at}type", "An item needs a type or a role.", "missing")
 
     def _add(self, role: Role, parts: list[Part]) -> None:
         """Add to the last turn if that is the same turn, else begin one."""
@@ -157,7 +158,8 @@ class ItemReader:
     def _message(self, item: JsonObject, at: str) -> None:
         role = _ROLES.get(get_text(item, "role", at))
         if role is None:
-            raise refusal(f"{at}role", "It must be user, assistant, system or developer.")
+            problem: Problem = "missing" if item.get("role") is None else "value"
+            raise refusal(f"{at}role", "It must be user, assistant, system or developer.", problem)
         content = item.get("content")
         parts: list[Part] = []
         if type(content) is str:

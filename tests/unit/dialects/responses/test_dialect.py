@@ -12,7 +12,7 @@ from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.dialects.commands import Create, Recall, Reply, Storing, ToStore, Turn, Unusable
 from aigw_sansio.dialects.responses.dialect import ResponsesDialect
 from aigw_sansio.exchanges.encoder import FinalResponse, Progress
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.faults import Fault, FaultKind, Side, WrongField
 
 FAULT = Fault(FaultKind.OVERLOADED, Side.GATEWAY, "full", retryable=True)
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", "status": "completed"}
@@ -200,6 +200,28 @@ def test_a_warm_up_is_shown_as_a_response_would_be() -> None:
     assert (body["model"], body["input"]) == ("anthropic/m", [user("Hi"), user("On"), user("On")])
     one.answer(event_id, "")
     assert one.told[-1]["response"]["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    ("written", "field", "param"),
+    [
+        ([user("1"), user("2")], "input[3].content[0]", "input[1].content[0]"),
+        ([user("1"), user("2")], "input[1].content", "previous_response_id"),
+        ([user("1"), user("2")], "tools[0].name", "tools[0].name"),
+        ("1", "input[2].content", "input"),
+        ("1", "input[1]", "previous_response_id"),
+    ],
+)
+def test_a_place_in_the_conversation_is_told_as_the_client_wrote_it(written: object, field: str, param: str) -> None:
+    one = Connection("anthropic")
+    first, _ = one.ask(model="m", input=[user("0")], store=False)
+    one.answer(first, "r1", CALL)
+    event_id, _ = one.ask(input=written, previous_response_id="r1", store=False)
+    fault = WrongField(FaultKind.INVALID_REQUEST, Side.CLIENT, "", field=field, problem="value", why="Why.")
+    [message] = one.dialect.refused(event_id, LOG_ID, fault)
+    error = json.loads(message)["error"]
+    assert (error["param"], error["code"]) == (param, "invalid_value")
+    assert ("item 1 of" in error["message"]) is (param == "previous_response_id")
 
 
 def test_what_is_stored_can_be_gone_on_from_on_another_connection() -> None:

@@ -328,7 +328,7 @@ def test_another_attempt_begins_anew() -> None:
     ("fault", "status", "code", "message", "param"),
     [
         (Fault(FaultKind.INVALID_REQUEST, Side.CLIENT, "request.query.model is missing"), 400, "invalid_request", "model is missing", "model"),
-        (Fault(FaultKind.UNKNOWN_PROVIDER, Side.CLIENT, "nobody is acme"), 400, "unknown_provider", "nobody is acme", None),
+        (Fault(FaultKind.UNKNOWN_PROVIDER, Side.CLIENT, "nobody is acme"), 400, "model_not_found", "nobody is acme", None),
         (Fault(FaultKind.OVERLOADED, Side.GATEWAY, "full", retryable=True), 503, "server_is_overloaded", "full", None),
         (Denial(FaultKind.RATE_LIMITED, Side.GATEWAY, "wait", status=429, code=2003, retry_after_s=1.5), 429, "rate_limit_exceeded", "wait", None),
         (LOST, 502, "connection_lost", "the connection was lost", None),

@@ -15,18 +15,18 @@ from aigw_sansio.dialects.responses.failures import (
     provider_message,
     type_of,
 )
-from aigw_sansio.faults import Fault, FaultKind, Side
+from aigw_sansio.faults import Fault, FaultKind, Problem, Side, WrongField
 from aigw_sansio.formats.errors import response_failed
 
 
 @needs_schemas
 @pytest.mark.parametrize("kind", FaultKind)
 def test_every_kind_of_fault_is_a_message_with_a_status(kind: FaultKind) -> None:
-    [shown] = valid([fault_message(Fault(kind, Side.GATEWAY, "why"), "main", param="input")])
+    [shown] = valid([fault_message(Fault(kind, Side.GATEWAY, "why"), "main")])
     assert shown["status"] >= 400
     assert shown["stream_id"] == "main"
     assert shown["error"]["message"] == "why"
-    assert shown["error"]["param"] == "input"
+    assert shown["error"]["param"] is None
     assert fault_error(Fault(kind, Side.PROVIDER, "why"))["code"] == "server_error"
 
 
@@ -44,9 +44,11 @@ def test_an_error_of_our_own_says_what_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("detail", "kind", "message", "param"),
     [
-        ("request.query.input[0]: is bad", FaultKind.INVALID_REQUEST, "input[0]: is bad", "input"),
-        ("request.endpoint is bad", FaultKind.INVALID_REQUEST, "endpoint is bad", "endpoint"),
-        ("request.query is bad", FaultKind.INVALID_REQUEST, "query is bad", "query"),
+        ("request.query.input[0]: is bad", FaultKind.INVALID_REQUEST, "input[0]: is bad", "input[0]"),
+        ("request.query.model names none", FaultKind.UNKNOWN_PROVIDER, "model names none", "model"),
+        ("request.query.a.b[7].c is bad", FaultKind.INVALID_REQUEST, "a.b[7].c is bad", "a.b[7].c"),
+        ("request.endpoint is bad", FaultKind.INVALID_REQUEST, "endpoint is bad", None),
+        ("request.query is bad", FaultKind.INVALID_REQUEST, "query is bad", None),
         ("request.query.input is bad", FaultKind.INTERNAL, "request.query.input is bad", None),
         ("bad", FaultKind.INVALID_REQUEST, "bad", None),
     ],
@@ -54,6 +56,23 @@ def test_an_error_of_our_own_says_what_is_wrong() -> None:
 def test_a_fault_names_the_member_of_the_request(detail: str, kind: FaultKind, message: str, param: str | None) -> None:
     error = json.loads(fault_message(Fault(kind, Side.CLIENT, detail), None))["error"]
     assert (error["message"], error["param"]) == (message, param)
+
+
+@pytest.mark.parametrize(
+    ("problem", "field", "code", "message"),
+    [
+        ("missing", "tools[0].name", "missing_required_parameter", "Missing required parameter: 'tools[0].name'. Why."),
+        ("type", "input[1].content", "invalid_type", "Invalid type for 'input[1].content': Why."),
+        ("value", "tool_choice", "invalid_value", "Invalid 'tool_choice': Why."),
+        ("unsupported", "top_logprobs", "unsupported_parameter", "Unsupported parameter: 'top_logprobs' Why."),
+        ("unsupported", "input[3]", "unsupported_value", "Unsupported value: 'input[3]' Why."),
+    ],
+)
+def test_what_is_wrong_with_a_field_has_openai_s_code(problem: Problem, field: str, code: str, message: str) -> None:
+    fault = WrongField(FaultKind.INVALID_REQUEST, Side.CLIENT, "detail", field=field, problem=problem, why="Why.")
+    shown = json.loads(fault_message(fault, None))
+    assert shown["status"] == 400
+    assert shown["error"] == {"type": "invalid_request_error", "code": code, "message": message, "param": field}
 
 
 def test_what_a_provider_says_of_its_error_stays() -> None:

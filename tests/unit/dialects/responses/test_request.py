@@ -18,7 +18,7 @@ from aigw_sansio.dialects.responses.request import (
     read_message,
     without_steering,
 )
-from aigw_sansio.faults import Fault, FaultKind
+from aigw_sansio.faults import Fault, FaultKind, WrongField
 
 
 def read(**members: object) -> Message:
@@ -70,16 +70,17 @@ def test_lanes(lane: str) -> None:
     assert asked(stream_id=lane).lane == lane
 
 
-@pytest.mark.parametrize(("param", "members"), [
-    ("background", {"background": True}), ("background", {"background": "yes"}), ("generate", {"generate": 0}),
-    ("model", {"model": "m" * 1023}),
-    ("previous_response_id", {"previous_response_id": 7}), ("input", {"input": 7}), ("input", {"input": {}}), ("input", {"input": True}),
-    ("conversation", {"conversation": "c", "previous_response_id": "r"}), ("model", {"model": ["m"]}),
+@pytest.mark.parametrize(("param", "code", "members"), [
+    ("background", "unsupported_parameter", {"background": True}), ("background", "unsupported_parameter", {"background": "yes"}),
+    ("generate", "invalid_type", {"generate": 0}), ("model", "invalid_value", {"model": "m" * 1023}),
+    ("previous_response_id", "invalid_type", {"previous_response_id": 7}), ("input", "invalid_type", {"input": 7}),
+    ("input", "invalid_type", {"input": {}}), ("input", "invalid_type", {"input": True}),
+    ("conversation", "invalid_value", {"conversation": "c", "previous_response_id": "r"}), ("model", "invalid_type", {"model": ["m"]}),
 ])  # fmt: skip
-def test_creates_that_cannot_run_have_their_lane(param: str, members: dict[str, object]) -> None:
+def test_creates_that_cannot_run_have_their_lane(param: str, code: str, members: dict[str, object]) -> None:
     ask = asked(stream_id="a", **members)
     assert ask.refusal is not None
-    assert (ask.lane, ask.refusal.param, ask.refusal.status) == ("a", param, 400)
+    assert (ask.lane, ask.refusal.code, ask.refusal.param, ask.refusal.status) == ("a", code, param, 400)
     assert param in ask.refusal.message
 
 
@@ -123,6 +124,10 @@ def test_messages_that_cannot_be_used(data: bytes, kind: FaultKind) -> None:
     found = read_message(data)
     assert isinstance(found, Fault)
     assert found.kind is kind
+    assert isinstance(found, WrongField) is (kind is FaultKind.INVALID_REQUEST)
+    if isinstance(found, WrongField):
+        problem = "missing" if data == b"{}" else "type" if data == b'{"type":7}' else "value"
+        assert (found.field, found.problem) == ("type", problem)
 
 
 def test_halves_of_surrogates_and_a_byte_order_mark_are_borne() -> None:

@@ -51,6 +51,6 @@ def test_a_conversation_that_is_not_plain_is_not_read_twice(message: bytes) -> N
 
 
 def test_a_setting_that_is_wrong_is_refused() -> None:
-    refused = Refused("model", "It must be a string.")
+    refused = Refused("model", "It must be a string.", "type")
     assert PLAIN.read_text(b'{"model":1,"messages":[%b]}' % HELLO, []) == refused
     assert PLAIN.read({"model": 1, "messages": [msgspec.json.decode(HELLO)]}, []) == refused
