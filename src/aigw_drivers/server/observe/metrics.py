@@ -14,10 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 try:
-    from prometheus_client import ProcessCollector, generate_latest
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-    from prometheus_client.metrics_core import Metric
-    from prometheus_client.registry import Collector
+    from prometheus_client import ProcessCollector
 except ImportError as error:  # only who wants metrics needs it
     raise ImportError("metrics need the extra `metrics`: pip install 'aigw[metrics]'") from error
 
@@ -89,8 +86,13 @@ _FAMILIES: Final = {
     ),
     "aigw_denied": _Family("Steps that the host denied", ("provider", "status")),
 }  # fmt: skip
+_HELP: Final = {f"{name}{'' if family.bounds else '_total'}": family.help for name, family in _FAMILIES.items()} | {
+    "aigw_workers": "Workers that these numbers are of"
+}
 #: The families of a gateway, a provider and a model.
 _OF_WHO: Final = [name for name, family in _FAMILIES.items() if family.labels[:3] == _WHO]
+#: What may not stand in a label as it is.
+_ESCAPES: Final = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _NO_NAMES: Final = frozenset({"", OTHER})
 _TOTAL: Final = "_total"
 #: Of what others count or measure.
@@ -121,7 +123,8 @@ class ServerMetrics:
         self._process = ProcessCollector(registry=None)
         self._sources: list[Callable[[], Mapping[str, float]]] = [self._of_process]
         self._begun: dict[str, float] = {}  # of totals that others count: those of an earlier process in this place
-        self._help = {**dict(_GAUGES.values()), "aigw_workers": "Workers that these numbers are of"}
+        self._help = {**dict(_GAUGES.values()), **_HELP}
+        self._heads: dict[Name, list[str]] = {}  # of each series
         self._series: dict[tuple[str, str, str], _Series] = {}
         for name in self._figures.names():  # of that process; a model that has series keeps them
             if name[0] in _OF_WHO:
@@ -151,7 +154,10 @@ class ServerMetrics:
                 before = now.get(name)
                 add = min if name == _SINCE else float.__add__
                 now[name] = value if before is None else add(before, value)
-        return generate_latest(_Told([*self._counted(), *(self._gauge(name, value) for name, value in now.items())]))
+        lines = [line for family in self._counted() for line in family]
+        for name, value in now.items():
+            lines += [*self._about(name, "gauge"), f"{name} {value!r}\n"]
+        return "".join(lines).encode("utf-8", "replace")
 
     def _now(self) -> dict[str, float]:
         """The gauges of this process. Totals that others count go to the figures."""
@@ -174,34 +180,32 @@ class ServerMetrics:
     def _of_process(self) -> dict[str, float]:
         found: dict[str, float] = {}
         for metric in self._process.collect():
-            self._help[metric.name] = metric.documentation
-            found |= {sample.name: sample.value for sample in metric.samples}
+            for sample in metric.samples:
+                self._help[sample.name] = metric.documentation
+                found[sample.name] = sample.value
         return found
 
-    def _gauge(self, name: str, value: float) -> Metric:
-        return GaugeMetricFamily(name, self._help.get(name, name.replace("_", " ")), value=value)
+    def _about(self, name: str, kind: str) -> list[str]:
+        text = self._help.get(name, name.replace("_", " "))
+        return [f"# HELP {name} {text}\n", f"# TYPE {name} {kind}\n"]
 
-    def _counted(self) -> Iterable[Metric]:
-        """What was counted, in the order of the families."""
-        series: dict[str, list[tuple[Name, list[float]]]] = {name: [] for name in _FAMILIES}
+    def _counted(self) -> Iterable[list[str]]:
+        """The lines of what was counted, family by family."""
         figures = self._figures.each()
         others = {name[0] for told in figures for name in told if len(name) == 1 and name[0].startswith(_PREFIXES)}
-        series |= {name: [] for name in sorted(others)}
-        for (family, *labels), numbers in total(figures, series).items():
-            series[family].append((tuple(labels), numbers))
-        for name, found in series.items():
-            about = _FAMILIES.get(name) or _Family(self._help.get(name, f"{name}_total".replace("_", " ")), ())
-            if about.bounds:
-                histogram = HistogramMetricFamily(name, about.help, labels=about.labels)
-                bounds = [*map(str, map(float, about.bounds)), "+Inf"]
-                for values, (*counts, summed) in found:
-                    histogram.add_metric(values, [*zip(bounds, accumulate(counts), strict=True)], summed)
-                yield histogram
-            else:
-                counter = CounterMetricFamily(name, about.help, labels=about.labels)
-                for values, (number,) in found:
-                    counter.add_metric(values, number)
-                yield counter
+        series: dict[str, list[str]] = {
+            family: self._about(family, "histogram") if about.bounds else self._about(f"{family}{_TOTAL}", "counter")
+            for family, about in _FAMILIES.items()
+        } | {family: self._about(f"{family}{_TOTAL}", "counter") for family in sorted(others)}
+        for name, numbers in total(figures, series).items():
+            heads = self._heads.get(name)
+            if heads is None:
+                heads = self._heads[name] = _heads(name)
+            if len(numbers) > 1:
+                *counts, summed = numbers
+                numbers = [*accumulate(counts), sum(counts), summed]
+            series[name[0]] += [f"{head}{number!r}\n" for head, number in zip(heads, numbers, strict=True)]
+        return series.values()
 
     def __call__(self, event: Event) -> None:
         kind = type(event)
@@ -294,11 +298,18 @@ class ServerMetrics:
                 self._figures.add(("aigw_tokens", *who, name), count)
 
 
-class _Told(Collector):
-    """Metrics that are there already."""
+def _heads(name: Name) -> list[str]:
+    """The beginnings of the lines of a series. Of a histogram: of its buckets, their count, and the sum."""
+    family, *values = name
+    about = _FAMILIES.get(family)
+    labels = dict(zip(() if about is None else about.labels, values, strict=True))
+    if about is None or not about.bounds:
+        return [_head(f"{family}{_TOTAL}", labels)]
+    bounds = [*(str(float(bound)) for bound in about.bounds), "+Inf"]
+    buckets = [_head(f"{family}_bucket", labels | {"le": bound}) for bound in bounds]
+    return [*buckets, _head(f"{family}_count", labels), _head(f"{family}_sum", labels)]
 
-    def __init__(self, metrics: Sequence[Metric]) -> None:
-        self._metrics = metrics
 
-    def collect(self) -> Iterable[Metric]:
-        return self._metrics
+def _head(name: str, labels: Mapping[str, str]) -> str:
+    shown = ",".join(f'{label}="{text.translate(_ESCAPES)}"' for label, text in sorted(labels.items()))
+    return f"{name}{{{shown}}} " if shown else f"{name} "

@@ -59,6 +59,26 @@ def test_an_exchange() -> None:
     assert value(metrics, "aigw_attempt_connections_total", reach="dialled") == 1
 
 
+def test_the_text_is_what_its_reader_expects() -> None:
+    """A library's reader agrees about names, types and labels, whatever stands in a label."""
+    metrics = ServerMetrics()
+    model = 'a "model"\\with\na line'
+    metrics(exchange_ended(request_model=model, cost=1e7))
+    metrics.watch(lambda: {"sessions": 3, "aigw_records_lost_total": 2})
+    families = {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
+    assert {name: families[name].type for name in ("aigw_cost", "aigw_sessions_open", "aigw_first_content_seconds")} == {
+        "aigw_cost": "counter", "aigw_sessions_open": "gauge", "aigw_first_content_seconds": "histogram",
+    }  # fmt: skip
+    assert families["aigw_records_lost"].type == families["process_cpu_seconds"].type == "counter"
+    assert families["aigw_cost"].documentation == "What exchanges and sessions cost, in the prices' currency"
+    assert families["process_open_fds"].documentation == "Number of open file descriptors."
+    assert value(metrics, "aigw_cost_total", **WHO | {"model": model}) == 1e7
+    buckets = [one.value for one in families["aigw_first_content_seconds"].samples if "le" in one.labels]
+    assert buckets == [0.0] * 5 + [1.0] * 11  # each has those below it
+    metrics(exchange_ended(request_model="\ud800"))
+    assert b'model="?"' in metrics.text()
+
+
 def test_sessions_and_refusals() -> None:
     metrics = ServerMetrics()
     metrics(session_ended())
