@@ -257,6 +257,7 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, metaclass=Name
     #: What tokens cost, by the name of a model. One that ends with ``*`` is for all that begin with it.
     prices: dict[str, CustomCost] = {}
     ask_usage: bool = True  #: it may be asked to report the tokens of a stream; some servers refuse such a request
+    native: bool = False  #: clients of Responses over WebSocket have WebSockets of their own to it
     http2: Literal["auto", "on", "off"] = "auto"  #: "on" without TLS is h2c with prior knowledge
     ca_file: str | None = None
     #: The HTTP proxy to this provider, "http://USER:PASSWORD@HOST:PORT", in place of that of all; "none": no proxy.

@@ -136,6 +136,11 @@ class WrongField(Fault, frozen=True, gc=False):
     why: str = ""
 
 
+class SocketFault(Fault, frozen=True, gc=False):
+    """Why a WebSocket to a provider carries no response, or not all of it. The provider takes the same request over
+    HTTP."""
+
+
 K = FaultKind
 
 #: HTTP status of a fault that is reported as an HTTP response or as ``metadata.status``.

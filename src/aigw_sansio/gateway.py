@@ -46,6 +46,7 @@ from .upstream.cache import CachingSource
 from .upstream.cut_order import put_calls_last
 from .upstream.gate import Gate
 from .upstream.pool import Pool
+from .upstream.socket_source import SocketSource
 
 
 class Gateway(LocalInputs[NativeItem]):
@@ -79,10 +80,11 @@ class Gateway(LocalInputs[NativeItem]):
         self._clients = Clients(self._services, addresses, self._connections)
         self._admission = Admission(self._services, self, addresses, parts.rows)
         self._census = ClientCensus(self._connections)
+        sockets = SocketSource(self._services, self._source.of, self._register, self._open_connections)
         self._sessions = OpenSessions(
             self._services,
             self._dialect,
-            source_of=CachingSource(self._services, Gate(self._services, limiter, self._source.of).of).of,
+            source_of=CachingSource(self._services, Gate(self._services, limiter, sockets.of).of).of,
             clients=self._clients,
             census=self._census,
             parts=parts,
@@ -319,9 +321,8 @@ class Gateway(LocalInputs[NativeItem]):
     def reconfigure(self, config: Config, now: float) -> None:
         """Take new settings. Sessions and exchanges that begin from now on have them, on open sessions too; what runs
         ends under the old ones (client protocol, section 7). No connection is closed, not even to a provider, but those
-        to which the page's events go, if who may see it changed. ``ConfigError`` as when a gateway is
-        made; then all is as it was. Drain :meth:`effects` next. The host's own parts stay.
-        """
+        to which the page's events go, if who may see it changed. ``ConfigError`` as when a gateway is made; then all is
+        as it was. Drain :meth:`effects` next. The host's own parts stay."""
         self._check(now)
         check_config(config, self._rows)  # may raise: until then nothing has changed
         self._advance(now)
@@ -343,8 +344,7 @@ class Gateway(LocalInputs[NativeItem]):
         if self.draining:
             return
         self.draining = True  # before the sessions, which may end at once and complete the drain
-        deadline = now + self._services.config.timeouts.drain_s
-        self._drain_timer.arm(deadline)
+        self._drain_timer.arm(deadline := now + self._services.config.timeouts.drain_s)
         self._sessions.drain(deadline, now)
         self._relays.drain(now)
         for connection in list(self._connections.values()):

@@ -4,7 +4,7 @@ Data only. The ids of connections and questions are numbers: opaque, never used 
 them.
 """
 
-from typing import Final, Literal, NewType, TypeAlias
+from typing import Final, Literal, NamedTuple, NewType, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,16 @@ AskId = NewType("AskId", int)
 
 #: One value of ``cf-aig-metadata``.
 MetadataValue: TypeAlias = str | int | float | bool
+
+
+class Lineage(NamedTuple):
+    """Where a request stands in the conversations of its connection: in the lane ``lane``, behind the response
+    ``previous``, if that is not empty. Then of its ``input``, a JSON array, only the bytes from ``since`` on are new.
+    """
+
+    lane: str
+    previous: str = ""
+    since: int = 0
 
 
 #: The most that a price may be, in US dollars.

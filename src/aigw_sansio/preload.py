@@ -19,13 +19,13 @@ from .formats.realtime import REALTIME_FORMATS, make_realtime_reader
 from .formats.registry import FORMATS, make_reader
 from .realtime import reviewed_side
 from .sessions import compat, laned_session
-from .upstream import cached_call
+from .upstream import cached_call, session_sockets, socket_call
 
 #: What few programs need, beside the readers of formats.
 LOADED: Final = (
     difflib, http, json,
     aws_eventstream, cached_call, compat, dialect, json_array, laned_session, prompt, recorder,
-    reviewed, reviewed_side, translating,
+    reviewed, reviewed_side, session_sockets, socket_call, translating,
 )  # fmt: skip
 
 for _format in FORMATS:

@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "dialects",
         "parts",
     },
-    "realtime": {"engine", "quotas", "wires", "bodies", "formats", "providers", "downstream"},
+    "realtime": {"engine", "quotas", "wires", "bodies", "formats", "providers", "upstream", "downstream"},
     "gateway": {
         "engine",
         "quotas",
@@ -60,4 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
 }
 #: The only modules of one package that another may import, where that is less than all of it.
-PORTS = {("upstream", "exchanges"): {"exchanges.source"}, ("__init__", "exchanges"): {"exchanges.policy"}}
+PORTS = {
+    ("upstream", "exchanges"): {"exchanges.source"},
+    ("realtime", "upstream"): {"upstream.websocket"},
+    ("__init__", "exchanges"): {"exchanges.policy"},
+}

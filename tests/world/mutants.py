@@ -379,7 +379,7 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a missing pong is not missed",
-        "downstream.keepalive",
+        "engine.keepalive",
         "            self._pong_timer.arm(now + self._pong_s)\n",
         "            pass\n",
     ),
@@ -446,7 +446,7 @@ FAULTS: list[Mutant] = [
     ),
     Mutant(
         "a peer that answers a ping is dead all the same",
-        "downstream.keepalive",
+        "engine.keepalive",
         "        self.awaiting = False\n        self._pong_timer.cancel()\n",
         "        self.awaiting = False\n",
     ),

@@ -157,7 +157,7 @@ _GATEWAY_FLAGS: Final = (
 )  # fmt: skip
 _PROVIDER_KEYS: Final = (
     "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
-    "models", "prices", "ask_usage", "http2", "ca_file", "proxy",
+    "models", "prices", "ask_usage", "native", "http2", "ca_file", "proxy",
 )  # fmt: skip
 _SERVER_KEYS: Final = (
     "host", "port", "tls_certificate", "tls_key", "workers", "metrics", "metrics_token", "page", "page_token",
@@ -370,8 +370,9 @@ class _Reader(QuotaReader):
                 found["http2"] = _HTTP2[value]
             elif value is not None:
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
-        if "ask_usage" in table and (asks := self.boolean(f"{where}.ask_usage", table["ask_usage"])) is not None:
-            found["ask_usage"] = asks
+        for name in ("ask_usage", "native"):
+            if name in table and (flag := self.boolean(f"{where}.{name}", table[name])) is not None:
+                found[name] = flag
         if "prices" in table:
             found["prices"] = self.prices(f"{where}.prices", table)
         if "proxy" in table and (proxy := self.proxy(f"{where}.proxy", table["proxy"])) is not None:

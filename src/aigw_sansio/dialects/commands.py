@@ -6,13 +6,14 @@ import msgspec
 
 from ..exchanges.policy import StepConfig
 from ..faults import Fault
+from ..ids import Lineage
 from ..secret import without_content
 
 
 class Step(msgspec.Struct, frozen=True):
     """One step of a request. ``headers`` in the order sent, values as text (JSON text if the value was no string);
     ``query`` is the client's bytes, which are JSON, ``None`` if there were none; ``body``, in its place, bytes that are
-    no JSON or not to be read as such."""
+    no JSON or not to be read as such. ``lineage``: where it stands on a connection with conversations."""
 
     provider: str
     endpoint: str
@@ -21,6 +22,7 @@ class Step(msgspec.Struct, frozen=True):
     query: bytes | None = None
     config: StepConfig = StepConfig()
     body: bytes | None = None
+    lineage: Lineage | None = None
 
     __repr__ = without_content
 

@@ -16,6 +16,7 @@ from typing import Final
 from ..config import Compression
 from ..engine.backlog import Backlog
 from ..engine.connection import BytePipe
+from ..engine.keepalive import Keepalive
 from ..engine.send_buffer import PER_PIECE
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST, PORTION_COST, PORTION_FRAMES
@@ -34,7 +35,6 @@ from ..wires.websocket.messages import (
     WebSocketWire,
 )
 from .channel import NO_OWNER, ChannelOwner, MessageChannel
-from .keepalive import Keepalive
 
 _PAUSED_BY_CONTROL, _PAUSED_BY_OWNER, _PAUSED_BY_TURN = 1, 2, 4
 

@@ -1,9 +1,10 @@
 """Who asks for something: a gateway, and one of its client connections, as limits and shares count them.
 
-Decides: how many client connections each gateway has now. Must not know: what they ask for, and who gets it.
+Decides: how many client connections each gateway has now. Must not know: what they ask for, who gets it, and what is
+kept for a session.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Client:
@@ -19,11 +20,45 @@ class Client:
         self.abandoned: list[float] = []
 
 
+class Kept(Protocol):
+    """What is kept for one session on its way to providers."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+
+    def close(self, now: float) -> None:
+        """The session has ended."""
+
+
+class Keeper:
+    """Keeps something for one session, from one request to the next."""
+
+    __slots__ = ("kept",)
+
+    def __init__(self) -> None:
+        #: ``None``: nothing yet.
+        self.kept: Kept | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory."""
+        return 0 if self.kept is None else self.kept.held
+
+    def close(self, now: float) -> None:
+        """The session has ended: nothing is kept any more."""
+        kept, self.kept = self.kept, None
+        if kept is not None:
+            kept.close(now)
+
+
 class Requester(NamedTuple):
-    """On whose behalf something is done. ``gateway``: "account/gateway"."""
+    """On whose behalf something is done. ``gateway``: "account/gateway". ``keeper``: of its session, if something may
+    be kept for that."""
 
     gateway: str
     client: Client
+    keeper: Keeper | None = None
 
 
 class Requesters:

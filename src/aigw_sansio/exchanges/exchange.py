@@ -325,7 +325,7 @@ class Exchange(Generic[MessageT]):
         other = response is not None and self._steps[self._step].has_another_key(response.status, self._tries)
         again, wait_s = wants_another(headers, fault, wait_s, self._services.unix_time(now), has_another_key=other)
         self._attempts -= isinstance(fault, Denial)  # nothing was sent
-        changed = tried_for_nothing(self._steps, self._step, self._last_response, cached=self._is_cached)
+        changed = tried_for_nothing(self._steps, self._step, fault, self._last_response, cached=self._is_cached)
         if changed is not None:
             self._tries -= 1
             self._steps = changed

@@ -14,7 +14,7 @@ import msgspec
 
 from ..engine.key_rings import TELLING
 from ..engine.services import Services
-from ..faults import Denial, Fault
+from ..faults import Denial, Fault, SocketFault
 from ..providers.call import ProviderCall
 from ..providers.usage_question import note_refusal, refuses_question, without_question
 from ..secret import Secret
@@ -129,18 +129,21 @@ def _days_since_1970(year: int, month: int, day: int) -> int:
 
 
 def tried_for_nothing(
-    steps: Sequence[PlannedStep], index: int, told: FinalResponse | None, *, cached: bool
+    steps: Sequence[PlannedStep], index: int, fault: Fault, told: FinalResponse | None, *, cached: bool
 ) -> list[PlannedStep] | None:
     """``steps`` for another try of the one at ``index``, if the last one counts as none. ``None``: it counts.
 
     Either its response was ``cached``, or the call of another request, and it was no good: now it must make its own
-    call, with whichever key, whatever the cache has. Or what the provider has ``told`` refuses only what the gateway
-    has put into the request: now it goes without that."""
+    call, with whichever key, whatever the cache has. Or its ``fault`` is that of a WebSocket: now the same is asked
+    over HTTP. Or what the provider has ``told`` refuses only what the gateway has put into the request: now it goes
+    without that."""
     step = steps[index]
     if cached:
         if step.call.cache is None or step.call.cache.is_only_way:
             return None
         make = _alone
+    elif isinstance(fault, SocketFault):
+        make = _over_http
     elif told is not None and told.step == index and refuses_question(step.call, told.status, told.body):
         make = without_question
     else:
@@ -148,6 +151,10 @@ def tried_for_nothing(
     changed = list(steps)
     changed[index] = step._replace(call=make(step.call), others=tuple(map(make, step.others)))
     return changed
+
+
+def _over_http(call: ProviderCall) -> ProviderCall:
+    return msgspec.structs.replace(call, lineage=None)
 
 
 def _alone(call: ProviderCall) -> ProviderCall:

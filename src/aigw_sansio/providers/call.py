@@ -11,6 +11,7 @@ import msgspec
 
 from ..config import ProviderSettings
 from ..faults import Fault
+from ..ids import Lineage
 from ..origin import Origin
 from ..quotas.claim import StepQuota
 from ..secret import Secret
@@ -67,6 +68,8 @@ class ProviderCall(msgspec.Struct, frozen=True):
     signed: bool = False  #: it holds a signature of its body and of its time
     #: The gateway has put the question for the usage into its body, or has taken it back because it was refused.
     usage_question: Literal["none", "put", "refused"] = "none"
+    #: It may go over a WebSocket of its session, as what its body says there.
+    lineage: Lineage | None = None
 
     def __repr__(self) -> str:
         path = self.request.target.partition(b"?")[0].decode("ascii")

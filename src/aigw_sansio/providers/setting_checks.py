@@ -13,6 +13,7 @@ from ..errors import ConfigError, SettingError
 from ..faults import Fault
 from ..quoting import Place, suggestion
 from .auth import read_stored_key, stored_keys
+from .compat import speaks_responses
 from .headers import NEVER_FORWARDED, TOKEN
 from .registry import ALIASES, NO_ROWS, REGISTRY, is_custom
 from .row import Provider
@@ -72,6 +73,8 @@ def _of_provider(place: Place, row: Provider, own: ProviderSettings) -> Iterator
     for name, url in (("base_url", own.base_url), ("realtime_url", own.realtime_url)):
         if url is not None and (why := _bad_url(url, *_SCHEMES[name])):
             yield SettingError((*place, name), why)
+    if own.native and not speaks_responses(row.slug):
+        yield SettingError((*place, "native"), "is only for openai, azure-openai and grok, which have such WebSockets")
     kind, _, where = (own.key_in or "").lower().partition(":")
     if kind == "header" and (where in NEVER_FORWARDED or where.startswith(("cf-aig-", "sec-"))):
         yield SettingError((*place, "key_in"), "names a header that is never sent to a provider")

@@ -20,13 +20,13 @@ from ..ids import ConnId
 from ..providers.realtime import RealtimeCall
 from ..quotas.claim import NOTHING
 from ..quotas.limiter import Limiter
+from ..upstream.websocket import UpstreamWebSocket
 from .memory_use import RelayMemory
 from .opening import PendingAnswers, PendingRoom, questions_about
 from .own_parts import NO_PARTS, RealtimeParts
 from .plan import plan
 from .relay import Relay
 from .tokens import TokenSource
-from .upstream import RelayUpstreamConnection
 
 
 class OpenRelays:
@@ -54,7 +54,7 @@ class OpenRelays:
         tokens: TokenSource,
         census: ClientCensus,
         taken: Callable[[], int],
-        register: Callable[[RelayUpstreamConnection], None],
+        register: Callable[[UpstreamWebSocket], None],
         on_ended: Callable[[float], None],
         limiter: Limiter,
         parts: RealtimeParts = NO_PARTS,

@@ -13,6 +13,7 @@ from ..downstream.ports import Responder
 from ..engine.services import Services
 from ..faults import Side
 from ..origin import Origin
+from ..upstream.websocket import UpstreamWebSocket
 from ..wires.websocket.assembling import AssemblingRelay
 from ..wires.websocket.frames import Role
 from ..wires.websocket.relay import FrameRelay
@@ -21,13 +22,12 @@ from .message_sides import MessageClientSide, MessageDirection, MessageProviderS
 from .observer import RealtimeObserver
 from .session_review import SessionReview
 from .side import RelaySide, RelaySideOwner
-from .upstream import RelayUpstreamConnection
 
 
 def open_sides(
     services: Services,
     responder: Responder,
-    upstream: RelayUpstreamConnection,
+    upstream: UpstreamWebSocket,
     *,
     owner: RelaySideOwner,
     observer: RealtimeObserver | None,

@@ -27,6 +27,7 @@ from ..providers.redaction import Redactor, redactor
 from ..quotas.claim import StepQuota, spent_of
 from ..quotas.costs import cost_of
 from ..secret import Secret
+from ..upstream.websocket import UpstreamWebSocket
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
 from .close_codes import TRY_AGAIN_LATER, CloseCause, close_frames
 from .observer import RealtimeObserver
@@ -37,7 +38,6 @@ from .session_review import review_of
 from .side import RelaySide
 from .states import RELAY_TABLE, RelayInput, RelayState
 from .tokens import TokenSource
-from .upstream import RelayUpstreamConnection
 
 
 class Relay:
@@ -60,7 +60,7 @@ class Relay:
         session_id: int,
         tokens: TokenSource,
         reader: RealtimeReaderMaker | None,
-        register: Callable[[RelayUpstreamConnection], None],
+        register: Callable[[UpstreamWebSocket], None],
         on_ended: Callable[["Relay", float], None],
     ) -> None:
         """``reader`` makes the host's own reader of the provider's messages. ``register`` is told of the connection to
@@ -90,7 +90,7 @@ class Relay:
         self._reader = reader
         self._account = call.account
         self._register = register
-        self._upstream: RelayUpstreamConnection | None = None  # once it is dialled
+        self._upstream: UpstreamWebSocket | None = None  # once it is dialled
 
     def start(self, now: float) -> None:
         """Dial the provider, or first get the access token that its upgrade needs."""
@@ -124,7 +124,7 @@ class Relay:
     def _dial(self, call: RealtimeCall, now: float) -> None:
         self._call = call
         self._record.dialled_at = now
-        upstream = self._upstream = RelayUpstreamConnection(self._services, call, self, self._requester.client)
+        upstream = self._upstream = UpstreamWebSocket(self._services, call, self, self._requester.client)
         self._register(upstream)
         if not upstream.dial(self._dial_begun, now):
             self._open_timer.arm(now + self._config.timeouts.pool_wait_s)
@@ -206,7 +206,7 @@ class Relay:
             detail = f"no access token came within {limit:g} s"
             self._fail_token(Fault(FaultKind.FIRST_BYTE_TIMEOUT, Side.PROVIDER, detail, retryable=True), now)
         else:
-            self.provider_responded(self._upstream.response_so_far(), now)
+            self.provider_responded(self._upstream.response_so_far(self._config.timeouts.realtime_open_s), now)
 
     def _fail(self, fault: Fault, now: float) -> None:
         request = self._admitted.request

@@ -25,8 +25,8 @@ messages of the provider go on until the provider's close frame.
 
 from typing import Final, Protocol
 
-from ..downstream.keepalive import Keepalive
 from ..engine.backlog import Backlog
+from ..engine.keepalive import Keepalive
 from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..faults import CLOSE_CODE, Fault, Side

@@ -15,7 +15,7 @@ from ..dialects.base import LanedDialect
 from ..dialects.commands import Create, Recall, Reply, Storing, ToStore, Turn, Unusable
 from ..downstream.channel import MessageChannel
 from ..effects import Answer, Keep, KeptResponse, LookUp
-from ..engine.client import Requester
+from ..engine.client import Keeper, Requester
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST
 from ..exchanges.exchange import Exchange
@@ -39,7 +39,7 @@ _TOO_OLD = "the longest time of such a connection is over"
 class LanedSession(Session[bytes]):
     """A :class:`.session.Session` of a :class:`~aigw_sansio.dialects.base.LanedDialect`."""
 
-    __slots__ = ("_expired", "_laned", "_lanes", "_old_timer", "_recalls", "_sign_timer", "_turning")
+    __slots__ = ("_expired", "_keeper", "_laned", "_lanes", "_old_timer", "_recalls", "_sign_timer", "_turning")
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class LanedSession(Session[bytes]):
     ) -> None:
         """``dialect``: no other session has it. The others are those of any session. Call ``start`` next."""
         self._laned = dialect
+        self._keeper = Keeper()  # its providers' sockets
         self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
         self._recalls: dict[str, tuple[AskId, int]] = {}  # by event id: the question, and the bytes that wait for it
         self._expired = False  # it has lived as long as it may: nothing begins any more
@@ -66,7 +67,7 @@ class LanedSession(Session[bytes]):
         self._sign_timer = services.timers.timer(self._on_silence)
         super().__init__(
             services,
-            source_of,
+            partial(_kept_by, self._keeper, source_of),
             dialect,
             client=client,
             limits=limits,
@@ -96,7 +97,7 @@ class LanedSession(Session[bytes]):
 
     @property
     def kept(self) -> int:
-        return super().kept + self._laned.held
+        return super().kept + self._laned.held + self._keeper.held
 
     # -- turns --------------------------------------------------------------------------------------------------
 
@@ -265,6 +266,7 @@ class LanedSession(Session[bytes]):
         self._forget_waiting()
         self._services.turns.withdraw(self)
         super().channel_ended(by, code, reason, now)
+        self._keeper.close(now)  # not before what runs has ended
 
     def _check_idle(self, now: float) -> None:
         if self._lanes.waiting or self._recalls:
@@ -294,3 +296,8 @@ class LanedSession(Session[bytes]):
             self._scheduler.post(exchange, self._laned.life_sign(event_id), now)
         if self._exchanges or self._questions:
             self._watch_silence(now)
+
+
+def _kept_by(keeper: Keeper, source_of: Callable[[Requester], Source], requester: Requester) -> Source:
+    """The source of a session that has a ``keeper``."""
+    return source_of(requester._replace(keeper=keeper))

@@ -20,7 +20,7 @@ from ..exchanges.cache_wish import OLDER_NAMES
 from ..exchanges.policy import resolve_policy
 from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault, FaultKind, Side
-from ..ids import ConnId
+from ..ids import ConnId, Lineage
 from ..parts.parts import NO_PARTS, Parts
 from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
 from ..providers.call import ProviderCall, build_call
@@ -329,6 +329,10 @@ def _plan_step(
         return cache
     if cache is not None:
         call = msgspec.structs.replace(call, cache=cache)
+    if own.native and asked.lineage is not None and compat is not None and compat.context is None:
+        whole = changed is compat.step  # else what the provider remembers may not be what was said
+        lineage = asked.lineage if whole else Lineage(asked.lineage.lane)
+        call = msgspec.structs.replace(call, lineage=lineage)
     told = price = record.custom_cost if client.settings.custom_cost else None
     if own.prices or claim is not None:
         model = named_model(call.request.target.decode("ascii"), call.request.body)
@@ -384,7 +388,8 @@ def _with_other_keys(
     for own in others:
         other = build(settings={**providers, call.provider: own})
         if not isinstance(other, Fault):
-            found.append(msgspec.structs.replace(other, lent=own.api_key, quota=call.quota, cache=call.cache))
+            more = msgspec.structs.replace(other, lent=own.api_key, quota=call.quota, cache=call.cache)
+            found.append(msgspec.structs.replace(more, lineage=call.lineage))
     return tuple(found)
 
 

@@ -221,6 +221,7 @@ def test_quotas_and_prices() -> None:
     spend_limits = { enabled = false, rules = [{ limit = 1, window = 9 }] }
     [providers.openai]
     ask_usage = false
+    native = true
     [providers.openai.prices."gpt-4o*"]
     per_token_in = 2.5e-6
     per_token_out = 1e-5
@@ -252,7 +253,7 @@ def test_quotas_and_prices() -> None:
         "a/c": GatewaySettings(),
     }
     prices = {"gpt-4o*": CustomCost(per_token_in=2.5e-6, per_token_out=1e-5, per_audio_token_out=1)}
-    assert config.providers == {"openai": ProviderSettings(prices=prices, ask_usage=False)}
+    assert config.providers == {"openai": ProviderSettings(prices=prices, ask_usage=False, native=True)}
 
 
 GATEWAY = '[gateways."a/b"]\n'
@@ -388,7 +389,7 @@ BAD = [
     ("[providers.google]\n[providers.google-ai-studio]", "providers.google-ai-studio is given twice: under its own and under another name"),
     ("[providers.custom-x]", f"providers.custom-x.base_url is required; {URL}"),
     ("[providers.loopback]", f"providers.loopback.base_url is required; {URL}"),
-    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, prices, ask_usage, http2, ca_file, proxy"),
+    (OPENAI + "key = 'x'", "providers.openai.key is not known (did you mean key_in?); allowed are base_url, realtime_url, api_key, headers, origin, key_in, subprotocols, methods, models, prices, ask_usage, native, http2, ca_file, proxy"),
     (OPENAI + "base_url = 'http://llm.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://127.0.0.1.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),
     (OPENAI + "base_url = 'http://localhost.evil.example'", f"providers.openai.base_url is not encrypted; {URL}"),

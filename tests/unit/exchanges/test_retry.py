@@ -12,13 +12,15 @@ from aigw_sansio.effects import KeptResponse
 from aigw_sansio.exchanges.policy import Policy
 from aigw_sansio.exchanges.ports import PlannedStep
 from aigw_sansio.exchanges.retry import is_retried, retry_after_s, should_retry, tried_for_nothing, wants_another
-from aigw_sansio.faults import Denial, Fault, FaultKind, Side
+from aigw_sansio.faults import Denial, Fault, FaultKind, Side, SocketFault
+from aigw_sansio.ids import Lineage
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.cache_use import CacheUse
 from aigw_sansio.providers.call import ProviderCall
 from aigw_sansio.wires.http import Request
 
 NOW = calendar.timegm((2026, 2, 28, 23, 59, 58))
+BAD = Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, "it is no good", retryable=True)
 
 
 def test_statuses() -> None:
@@ -98,12 +100,12 @@ def test_a_step_that_must_make_its_own_call() -> None:
         )
         for cache in (use, use, None)
     ]
-    changed = tried_for_nothing(steps, 1, None, cached=True)
+    changed = tried_for_nothing(steps, 1, BAD, None, cached=True)
     assert changed is not None
     assert [step.call.cache for step in changed] == [use, use.alone(), None]
     assert use.alone() == CacheUse("a", "g", "name", 60, looks_up=False)
-    assert tried_for_nothing(steps, 2, None, cached=True) is None
-    assert tried_for_nothing(steps, 1, None, cached=False) is None
+    assert tried_for_nothing(steps, 2, BAD, None, cached=True) is None
+    assert tried_for_nothing(steps, 1, BAD, None, cached=False) is None
 
 
 def test_what_the_gateway_itself_denies_is_not_tried_again() -> None:
@@ -116,3 +118,18 @@ def test_what_the_gateway_itself_denies_is_not_tried_again() -> None:
         True,
         1.0,
     )
+
+
+def test_a_try_over_a_socket_that_is_lost_is_followed_by_one_over_http() -> None:
+    request = Request(b"POST", b"https", b"up.test", b"/v1", [], b"{}")
+    policy = Policy(10.0, None, 30.0, None, 1, 0.0, "constant", "raw")
+    call = ProviderCall("openai", Origin("https", "up.test", 443), request, "unknown", False, lineage=Lineage("a"))
+    steps = [PlannedStep(call, policy, others=(call,)), PlannedStep(call, policy)]
+    lost = SocketFault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "lost", retryable=True)
+    changed = tried_for_nothing(steps, 0, lost, None, cached=False)
+    assert changed is not None
+    assert [changed[0].call.lineage, changed[0].others[0].lineage, changed[1].call.lineage] == [
+        None, None, Lineage("a"),
+    ]  # fmt: skip
+    plain = Fault(lost.kind, lost.side, lost.detail, retryable=True)
+    assert tried_for_nothing(steps, 0, plain, None, cached=False) is None

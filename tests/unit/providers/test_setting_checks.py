@@ -77,3 +77,11 @@ def test_names_of_providers() -> None:
 def test_a_seed_that_is_too_short() -> None:
     with pytest.raises(ValueError, match=r"seed has 15 bytes; allowed are 16 or more$"):
         Gateway(Config(), b"fifteen bytes..", 0.0)
+
+
+def test_only_those_who_have_such_sockets_can_be_native() -> None:
+    own = ProviderSettings(native=True)
+    good = dict.fromkeys(("openai", "azure-openai", "grok"), own)
+    Gateway(Config(providers=good), SEED, 0.0)
+    why = "is only for openai, azure-openai and grok, which have such WebSockets"
+    assert refused(Config(providers={"groq": own})) == [f"config.providers.groq.native {why}"]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from tests.rigs.core_rig import Rig
 from tests.rigs.parts import TRANSLATES
@@ -16,7 +17,7 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.exchanges.policy import StepConfig
 from aigw_sansio.exchanges.ports import AnswerPlan, PlannedStep
 from aigw_sansio.faults import Denial, Fault, FaultKind, Side
-from aigw_sansio.ids import CustomCost
+from aigw_sansio.ids import CustomCost, Lineage
 from aigw_sansio.parts.parts import Parts
 from aigw_sansio.parts.request import ProviderRequest
 from aigw_sansio.quota_rules import QuotaRule, Selector
@@ -314,3 +315,36 @@ def test_a_key_that_the_host_found_is_of_no_ring() -> None:
     assert isinstance(found, list)
     assert found[0].call.lent is None
     assert dict(found[0].call.request.headers)[b"authorization"] == b"Bearer found"
+
+
+RESPONSE = b'{"model":"openai/gpt-6","input":[{"a":1},{"b":2}],"stream":true}'
+
+
+def of_a_lane(query: bytes = RESPONSE) -> Step:
+    own = step("compat", endpoint="responses", query=query)
+    return Step(own.provider, own.endpoint, query=query, lineage=Lineage("a", "resp_1", 9))
+
+
+def test_a_call_may_go_over_a_socket_if_its_provider_has_some_and_its_client_lanes() -> None:
+    with_sockets = rig(openai=ProviderSettings(native=True), grok=ProviderSettings(native=False))
+
+    def lineage(*steps: Step, **more: Any) -> Lineage | None:
+        planned = plan(with_sockets.services, client(), steps, 0.0, **{"parts": TRANSLATES, **more})
+        assert isinstance(planned, list)
+        return planned[0].call.lineage
+
+    assert lineage(of_a_lane()) == Lineage("a", "resp_1", 9)
+    assert lineage(step("compat", endpoint="responses", query=RESPONSE)) is None
+    assert lineage(of_a_lane(RESPONSE.replace(b"openai", b"grok"))) is None
+    assert lineage(of_a_lane(RESPONSE.replace(b"openai", b"anthropic").replace(b'[{"a":1},{"b":2}]', b'"Hi"'))) is None
+
+
+def test_what_a_transform_has_changed_is_sent_whole() -> None:
+    def add(request: ProviderRequest) -> ProviderRequest:
+        return msgspec.structs.replace(request, body=(request.body or b"").replace(b'"a":1', b'"a":3'))
+
+    parts = Parts(transforms={"openai": add}, translator=TRANSLATES.translator)
+    own = rig(openai=ProviderSettings(native=True))
+    planned = plan(own.services, client(), [of_a_lane()], 0.0, parts=parts)
+    assert isinstance(planned, list)
+    assert planned[0].call.lineage == Lineage("a")

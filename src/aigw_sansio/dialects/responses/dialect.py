@@ -20,6 +20,7 @@ from ...exchanges.policy import ResponseMode
 from ...faults import Fault, WrongField
 from ...formats.answers.encoding import own_id
 from ...formats.values import parse, text
+from ...ids import Lineage
 from ..base import LanedDialect, Listener
 from ..commands import Command, Create, Recall, Reply, Step, Storing, ToStore, Turn, Unusable
 from .encoder import ResponsesEncoder
@@ -236,7 +237,8 @@ class ResponsesDialect(LanedDialect):
         if not ask.generate:
             return self._warm_up(running, log_id)
         self._running[event_id] = running
-        return Create(event_id, [self._step(ask, running.conversation, model)])
+        previous = found.id if found is not None and items.text else ""
+        return Create(event_id, [self._step(ask, running.conversation, model, previous, len(items.text))])
 
     def carried(self, event_id: str) -> int:
         running = self._running.get(event_id)
@@ -347,16 +349,23 @@ class ResponsesDialect(LanedDialect):
         """Whether the host would store the response, and is asked for older ones."""
         return _wants_to_store(ask) and not self._keeps(provider)
 
-    def _step(self, ask: Ask, conversation: Conversation, model: msgspec.Raw) -> Step:
+    def _step(self, ask: Ask, conversation: Conversation, model: msgspec.Raw, previous: str, fresh: int) -> Step:
+        """``previous``: the response that it goes on from, if all before it is known; only the last ``fresh`` bytes of
+        the conversation are not part of that."""
         body: dict[str, msgspec.Raw] = {**ask.body, "model": model}
         if self._provider is not None:
             body["model"] = msgspec.Raw(msgspec.json.encode(f"{self._provider}/{text(parse(model))}"))
         if conversation.base is not None:
             body["previous_response_id"] = msgspec.Raw(msgspec.json.encode(conversation.base))
+        lineage = Lineage(ask.lane)
         if conversation.items or bytes(memoryview(ask.input)[:1]) == b"[":
-            body["input"] = msgspec.Raw(b"[%b]" % b",".join(conversation.items))
+            whole = b"[%b]" % b",".join(conversation.items)
+            body["input"] = msgspec.Raw(whole)
+            if previous:
+                lineage = Lineage(ask.lane, previous, len(whole) - 1 - fresh)
         body["stream"] = _TRUE
-        return Step(provider=_COMPAT, endpoint=_ENDPOINT, headers=self._headers, query=msgspec.json.encode(body))
+        query = msgspec.json.encode(body)
+        return Step(provider=_COMPAT, endpoint=_ENDPOINT, headers=self._headers, query=query, lineage=lineage)
 
     def _warm_up(self, running: _Running, log_id: str) -> Reply:
         response = ResponseObject(

@@ -48,6 +48,19 @@ class Connection:
         self.dialect.encoder(turn.event_id, LOG_ID, mode="raw", listener=None)
         return turn.event_id, json.loads(step.query)
 
+    def lineage(self, **members: object) -> tuple[str, str, object]:
+        """Of a create that reaches its provider: its lane, the response that it goes on from, and what is new then."""
+        turn = self.send(**members)
+        assert isinstance(turn, Turn)
+        create = self.dialect.begin(turn.event_id, LOG_ID, 1, self.storing)
+        assert isinstance(create, Create), create
+        step, found = create.steps[0], create.steps[0].lineage
+        assert step.query is not None
+        assert found is not None
+        self.dialect.encoder(turn.event_id, LOG_ID, mode="raw", listener=None)
+        written = bytes(msgspec.json.decode(step.query, type=dict[str, msgspec.Raw]).get("input", msgspec.Raw(b"[]")))
+        return found.lane, found.previous, json.loads(b"[" + written[found.since :]) if found.previous else None
+
     def refused(self, **members: object) -> dict[str, Any]:
         """A create that is refused when its turn has come: the error."""
         turn = self.send(**members)
@@ -406,3 +419,18 @@ def test_its_memory_is_bounded(moves: list[tuple[str, bool, int, bool]]) -> None
         else:
             one.finish(event_id, 400, msgspec.json.encode({"error": {"message": "no"}}))
         assert one.dialect.held == sum(one.size for one in one.dialect._memory._lanes.values()) <= most
+
+
+def test_a_create_tells_what_is_new_behind_the_response_that_it_goes_on_from() -> None:
+    one = Connection()
+    assert one.lineage(model="m", input="Hi", stream_id="a") == ("a", "", None)
+    one.answer("a#1", "r1", CALL)
+    answer = {"type": "function_call_output", "call_id": "c1", "output": "4"}
+    assert one.lineage(previous_response_id="r1", input=[answer, user("?")], stream_id="a") == (
+        "a", "r1", [answer, user("?")],
+    )  # fmt: skip
+    one.answer("a#2", "r2")
+    assert one.lineage(previous_response_id="r2", input="More", stream_id="b") == ("b", "r2", [user("More")])
+    assert one.lineage(previous_response_id="r2", input=[]) == ("", "", None)  # nothing is new
+    # What stands before it is known to the provider alone.
+    assert one.lineage(model="m", previous_response_id="r0", input="Go on") == ("", "", None)

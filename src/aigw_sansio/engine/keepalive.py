@@ -10,7 +10,7 @@ it was written. It does not run while the peer is paused, because its pong canno
 
 from typing import Protocol
 
-from ..engine.services import Services
+from .services import Services
 
 
 class KeepaliveOwner(Protocol):

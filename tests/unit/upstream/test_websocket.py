@@ -1,4 +1,4 @@
-"""The provider's connection of a relay: what is dialled and asked, and that every end on the way is told once."""
+"""A connection to a provider that carries a WebSocket: what is dialled and asked, and that every end on the way is told once."""
 
 import pytest
 from tests.peers.websocket_provider import WsProvider
@@ -9,7 +9,7 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.realtime import RealtimeCall
-from aigw_sansio.realtime.upstream import RelayUpstreamConnection
+from aigw_sansio.upstream.websocket import UpstreamWebSocket
 from aigw_sansio.wires.websocket.handshake import Accepted, Outcome, Refused
 
 
@@ -39,7 +39,7 @@ class Opening:
         self.services = Services(Config(timeouts=timeouts or Timeouts()), b"seed", 0.0)
         origin = origin or Origin("https", "provider.test", 443, None, "off")
         call = RealtimeCall("openai", origin, b"/v1?m=1", [(b"x-key", b"k")], (b"realtime",), "openai-realtime")
-        self.upstream = RelayUpstreamConnection(self.services, call, self)
+        self.upstream = UpstreamWebSocket(self.services, call, self)
         self.receiver = Receiver()
         self.told: list[Outcome] = []
         self.connections = 0
@@ -101,7 +101,7 @@ def test_every_session_has_a_key_of_its_own() -> None:
     opening = Opening()
     keys = set()
     for _ in range(2):
-        upstream = RelayUpstreamConnection(opening.services, opening.upstream.call, opening)
+        upstream = UpstreamWebSocket(opening.services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         keys.add(upstream.buffer.pull(65536))
     assert len(keys) == 2
@@ -113,7 +113,7 @@ def test_the_key_comes_from_the_seed() -> None:
     def asked(seed: bytes) -> bytes:
         opening = Opening()
         services = Services(Config(), seed, 0.0)
-        upstream = RelayUpstreamConnection(services, opening.upstream.call, opening)
+        upstream = UpstreamWebSocket(services, opening.upstream.call, opening)
         upstream.connected(None, 0.0)
         return upstream.buffer.pull(65536)
 
@@ -197,7 +197,7 @@ def test_what_there_is_when_the_time_is_over() -> None:
     begun = Opening()
     begun.connect()
     begun.upstream.receive_data(b"HTTP/1.1 429 No\r\ncontent-length: 9\r\n\r\nhalf", 0.0)
-    answers = [opening.upstream.response_so_far() for opening in (dialling, silent, begun)]
+    answers = [opening.upstream.response_so_far(10.0) for opening in (dialling, silent, begun)]
     assert isinstance(answers[0], Fault)
     assert isinstance(answers[1], Fault)
     assert isinstance(answers[2], Refused)

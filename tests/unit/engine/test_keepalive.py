@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.rigs.core_rig import Rig
 
 from aigw_sansio.config import Timeouts
-from aigw_sansio.downstream.keepalive import Keepalive
+from aigw_sansio.engine.keepalive import Keepalive
 
 PING_AFTER_S, PONG_S = 30.0, 20.0
 

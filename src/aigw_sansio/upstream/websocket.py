@@ -1,7 +1,7 @@
-"""One connection to a provider that carries a WebSocket: dialled for one relay, upgraded, and never shared.
+"""One connection to a provider that carries a WebSocket: dialled, upgraded, and never shared.
 
 Decides: which protocols are offered to TLS (only HTTP/1.1, RFC 6455 needs it), how the upgrade is requested, and how an
-end during the handshake is reported. Must not know: the client, and what the response to the upgrade leads to.
+end during the handshake is reported. Must not know: for whom it is, and what the response to the upgrade leads to.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from ..wires.websocket.handshake import ClientHandshake, Outcome, Refused, reque
 
 
 class Opener(Protocol):
-    """The relay, while the upgrade is pending."""
+    """The one for whom it is dialled, while the upgrade is pending."""
 
     def provider_connected(self, now: float) -> None:
         """The dial succeeded; the upgrade is being sent."""
@@ -29,7 +29,7 @@ class Opener(Protocol):
         """The response to the upgrade, or why there is none. Called once. If it was accepted, set ``receiver``."""
 
 
-class RelayUpstreamConnection(PipeConnection):
+class UpstreamWebSocket(PipeConnection):
     """Implements ``BytePipe``. After :meth:`dial` its opener is told the outcome, unless this is closed before."""
 
     __slots__ = ("_client", "_handshake", "_opener", "call")
@@ -42,7 +42,7 @@ class RelayUpstreamConnection(PipeConnection):
         self._opener: Opener | None = opener
         self._handshake: ClientHandshake | None = None
 
-    # -- for the relay ------------------------------------------------------------------------------------------
+    # -- for the opener -----------------------------------------------------------------------------------------
 
     def dial(self, begun: Callable[[float], None], now: float) -> bool:
         """Ask the driver for the connection. False if the dial is held back, because its client looks up too many
@@ -60,12 +60,13 @@ class RelayUpstreamConnection(PipeConnection):
         self.services.connect(effect, self._client, begun, now)
         return not self.services.dials.holds(self.conn)
 
-    def response_so_far(self) -> Refused | Fault:
-        """The timeout has passed: the part of a refusal that has come, or a fault. Close this next."""
+    def response_so_far(self, within_s: float) -> Refused | Fault:
+        """The timeout, ``within_s`` seconds, has passed: the part of a refusal that has come, or a fault. Close this
+        next."""
         self._opener = None  # it has its outcome: nothing is reported any more
         if self.services.dials.holds(self.conn):
             return held_too_long(self.services.config)
-        within = f"within {self.services.config.timeouts.realtime_open_s:g} s"
+        within = f"within {within_s:g} s"
         if self._handshake is None:
             detail = f"no connection to {self.call.provider} {within}"
             return Fault(FaultKind.CONNECT_TIMEOUT, Side.PROVIDER, detail, retryable=True)
