@@ -20,7 +20,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import TaskGroup
 
-from .link import Link
+from .link import ByteSocket, Link
 from .reports import report
 from .turn import Turn
 
@@ -82,12 +82,17 @@ async def turn_the_loop(times: int) -> None:
 
 
 class LoopReadiness:
-    """Readiness from an asyncio loop's ``add_reader`` and ``add_writer``."""
+    """Readiness from an asyncio loop's ``add_reader`` and ``add_writer``.
+
+    The loop hears of a pause only when there is something to read during it: most are over before, and to stop and to
+    begin again would be two system calls."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_readable: Callback, on_writable: Callback) -> None:
         self._loop = loop
         self._on_readable = on_readable
         self._on_writable = on_writable
+        self._links: dict[int, Link] = {}
+        self._read: set[int] = set()  # the numbers for which the loop has a reader
 
     async def serve_ready(self) -> None:
         await turn_the_loop(2)  # callbacks that are there already run before the loop looks at its sockets
@@ -95,29 +100,54 @@ class LoopReadiness:
     def start_reading(self, link: Link) -> None:
         if not link.wants_read and link.socket is not None:
             link.wants_read = True
-            self._loop.add_reader(link.socket, self._on_readable, link)
+            number = self._number_of(link, link.socket)
+            if number not in self._read:
+                self._read.add(number)
+                self._loop.add_reader(number, self._on_ready, link)
 
     def stop_reading(self, link: Link) -> None:
-        if link.wants_read and link.socket is not None:
-            link.wants_read = False
-            self._loop.remove_reader(link.socket)
+        link.wants_read = False
 
     def start_writing(self, link: Link) -> None:
         if not link.wants_write and link.socket is not None:
             link.wants_write = True
-            self._loop.add_writer(link.socket, self._on_writable, link)
+            self._loop.add_writer(self._number_of(link, link.socket), self._on_writable, link)
 
     def stop_writing(self, link: Link) -> None:
-        if link.wants_write and link.socket is not None:
+        if link.wants_write:
             link.wants_write = False
-            self._loop.remove_writer(link.socket)
+            self._loop.remove_writer(link.number)
 
     def forget(self, link: Link) -> None:
-        self.stop_reading(link)
-        self.stop_writing(link)
+        link.wants_read = link.wants_write = False
+        if self._links.get(link.number) is link:
+            self._forget_number(link.number)
 
     def at_turn_end(self, callback: Callable[[], None]) -> None:
         self._loop.call_soon(callback)
+
+    def _on_ready(self, link: Link) -> None:
+        if link.wants_read:
+            self._on_readable(link)
+        else:
+            self._read.discard(link.number)
+            self._loop.remove_reader(link.number)
+
+    def _number_of(self, link: Link, sock: ByteSocket) -> int:
+        """A closed socket has none any more, so it is remembered; another's socket may then have it."""
+        if self._links.get(link.number) is not link:
+            link.number = number = sock.fileno()
+            if number in self._links:
+                self._forget_number(number)
+            self._links[number] = link
+        return link.number
+
+    def _forget_number(self, number: int) -> None:
+        del self._links[number]
+        self._read.discard(number)
+        with suppress(OSError):  # closed by others: the system has forgotten it, and the loop does so now
+            self._loop.remove_reader(number)
+        self._loop.remove_writer(number)
 
 
 class EpollReadiness:

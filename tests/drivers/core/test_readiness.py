@@ -1,21 +1,23 @@
-"""Readiness from epoll: what is asked of the system, and when."""
+"""Readiness from epoll, and from a loop's callbacks: what is asked of the system, and when."""
 
+import asyncio
 import select
 import socket
 import sys
+from collections.abc import Callable
 
 import anyio
 import pytest
+import uvloop
 
 from aigw_drivers.core.link import Link
-from aigw_drivers.core.readiness import EpollReadiness
+from aigw_drivers.core.readiness import EpollReadiness, LoopReadiness
 from aigw_drivers.core.turn import Turn
 from aigw_sansio import ConnId
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(not hasattr(select, "epoll"), reason=f"{sys.platform} has no epoll"),
-]
+pytestmark = pytest.mark.anyio
+needs_epoll = pytest.mark.skipif(not hasattr(select, "epoll"), reason=f"{sys.platform} has no epoll")
+LOOPS = [asyncio.SelectorEventLoop, uvloop.new_event_loop]
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ class Watch:
         readiness._epoll = Noted()  # type: ignore[assignment]
 
 
+@needs_epoll
 async def test_a_pause_that_is_over_in_the_same_turn_asks_nothing_of_the_system() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -85,6 +88,7 @@ async def test_a_pause_that_is_over_in_the_same_turn_asks_nothing_of_the_system(
             tasks.cancel_scope.cancel()
 
 
+@needs_epoll
 async def test_a_link_that_is_forgotten_in_a_turn_is_not_watched_after_it() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -109,6 +113,7 @@ async def test_a_link_that_is_forgotten_in_a_turn_is_not_watched_after_it() -> N
             tasks.cancel_scope.cancel()
 
 
+@needs_epoll
 async def test_a_socket_that_others_have_closed_leaves_its_number_to_the_next() -> None:
     read: list[int] = []
     async with anyio.create_task_group() as tasks:
@@ -129,6 +134,7 @@ async def test_a_socket_that_others_have_closed_leaves_its_number_to_the_next() 
             tasks.cancel_scope.cancel()
 
 
+@needs_epoll
 async def test_a_callback_that_raises_ends_the_turn_for_all_others() -> None:
     ours, theirs = socket.socketpair()
     gone, peer = socket.socketpair()
@@ -155,6 +161,7 @@ async def test_a_callback_that_raises_ends_the_turn_for_all_others() -> None:
             tasks.cancel_scope.cancel()
 
 
+@needs_epoll
 async def test_a_turn_knows_whether_it_has_one_read_alone() -> None:
     pairs = [socket.socketpair() for _ in range(2)]
     links = [Link(ConnId(number), ours) for number, (ours, _) in enumerate(pairs)]
@@ -181,3 +188,109 @@ async def test_a_turn_knows_whether_it_has_one_read_alone() -> None:
         for sock in pair:
             sock.close()
     assert alone == [True, False, False, True]
+
+
+class AskedLoop:
+    """A loop of which every change of its readers is written down."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asked: list[str] = []
+        self._loop = loop
+        self.add_writer, self.remove_writer = loop.add_writer, loop.remove_writer
+
+    def add_reader(self, number: int, callback: Callable[[Link], None], link: Link) -> None:
+        self.asked.append("add")
+        self._loop.add_reader(number, callback, link)
+
+    def remove_reader(self, number: int) -> bool:
+        self.asked.append("remove")
+        return self._loop.remove_reader(number)
+
+
+def in_loop(work: Callable[[asyncio.AbstractEventLoop], None], new: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    """Do ``work``, which turns the loop itself."""
+    loop = new()
+    try:
+        work(loop)
+    finally:
+        loop.close()
+
+
+def turn(loop: asyncio.AbstractEventLoop) -> None:
+    """Serve what is ready."""
+    for _ in range(3):
+        loop.run_until_complete(asyncio.sleep(0))
+
+
+@pytest.mark.parametrize("new", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_loop_hears_of_a_pause_in_which_there_is_something_to_read(
+    new: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    link = Link(ConnId(1), ours)
+    read: list[bytes] = []
+    readiness: LoopReadiness
+
+    def on_readable(link: Link) -> None:
+        read.append(ours.recv(100))
+        readiness.stop_reading(link)
+        if read[-1] == b"one":
+            readiness.start_reading(link)
+
+    def work(loop: asyncio.AbstractEventLoop) -> None:
+        nonlocal readiness
+        noted = AskedLoop(loop)
+        readiness = LoopReadiness(noted, on_readable, lambda link: None)  # type: ignore[arg-type]
+        readiness.start_reading(link)
+        for words in (b"one", b"two"):
+            theirs.send(words)
+            turn(loop)
+        assert (read, noted.asked) == ([b"one", b"two"], ["add"])
+        readiness.start_reading(link)
+        assert noted.asked == ["add"]
+        readiness.stop_reading(link)
+        theirs.send(b"three")
+        turn(loop)
+        assert (read[2:], noted.asked) == ([], ["add", "remove"])
+        readiness.start_reading(link)
+        turn(loop)
+        assert (read[2:], noted.asked) == ([b"three"], ["add", "remove", "add"])
+        readiness.forget(link)
+        theirs.send(b"four")
+        turn(loop)
+        assert read[3:] == []
+
+    with ours, theirs:
+        in_loop(work, new)
+
+
+@pytest.mark.parametrize("new", LOOPS, ids=["asyncio", "uvloop"])
+def test_a_loop_gives_the_number_of_a_socket_that_others_have_closed_to_the_next(
+    new: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    ready: list[tuple[str, int]] = []
+
+    def work(loop: asyncio.AbstractEventLoop) -> None:
+        readiness = LoopReadiness(
+            loop, lambda link: ready.append(("read", link.conn)), lambda link: ready.append(("write", link.conn))
+        )
+        old, peer = socket.socketpair()
+        lost, link = Link(ConnId(1), old), Link(ConnId(2))
+        number = old.fileno()
+        readiness.start_reading(lost)
+        readiness.start_writing(lost)
+        old.close()
+        one, other = socket.socketpair()
+        with peer, one, other:
+            assert one.fileno() == number
+            link.socket = one
+            readiness.start_reading(link)
+            readiness.forget(lost)
+            other.send(b"hello")
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(asyncio.sleep(0))
+            assert set(ready) == {("read", 2)}
+            readiness.forget(link)
+
+    in_loop(work, new)
