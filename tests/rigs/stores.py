@@ -5,7 +5,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.peers import processes
@@ -39,6 +39,34 @@ def store_server(folder: Path, *options: str, server: str = "redis-server", port
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def store_cluster(folder: Path, nodes: int = 3, *, server: str = "redis-server") -> Iterator[list[int]]:
+    """A cluster of so many servers that share all names out. Gives their ports, by what they have: the first third of
+    all slots, the second, the last."""
+    ports: list[int] = []
+    with ExitStack() as stack:
+        for number in range(nodes):
+            own = folder / str(number)
+            own.mkdir()
+            options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port()), "--cluster-node-timeout", "2000"]
+            ports.append(stack.enter_context(store_server(own, *options, server=server)))
+        client = server.replace("server", "cli")
+        made = processes.run([client, "--cluster", "create", *_addresses(ports), "--cluster-yes"], timeout=120)
+        assert "All 16384 slots covered" in made.stdout, made.stdout + made.stderr
+        for port in ports:  # each learns of it by itself
+            for _ in range(1200):
+                if "cluster_state:ok" in processes.run([client, "-p", str(port), "cluster", "info"]).stdout:
+                    break
+                time.sleep(0.05)
+            else:
+                raise AssertionError("the cluster is not whole")
+        yield ports
+
+
+def _addresses(ports: list[int]) -> list[str]:
+    return [f"127.0.0.1:{port}" for port in ports]
 
 
 def _await_listener(port: int, process: "subprocess.Popen[bytes]") -> None:

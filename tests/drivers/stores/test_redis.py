@@ -6,7 +6,9 @@ import signal
 import ssl
 import subprocess
 import sys
+from binascii import crc_hqx
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +16,7 @@ import anyio
 import msgspec
 import pytest
 from tests.peers import processes
-from tests.rigs.stores import SERVERS, free_port, missing, store_server
+from tests.rigs.stores import SERVERS, free_port, missing, store_cluster, store_server
 
 from aigw_drivers.stores import StoreError, open_store
 from aigw_drivers.stores import redis as redis_module
@@ -111,6 +113,47 @@ async def test_a_cluster_keeps_the_counters_of_a_gateway_together(tmp_path: Path
             assert await store.names("key:") == ["key:a", "key:b"]
             others = [msgspec.structs.replace(ONE, rule=name, limit=5) for name in "stuvw"]
             assert await store.count([ONE, *others]) == Counted()
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cluster_of_three_nodes_that_move_names_and_go(tmp_path: Path) -> None:
+    """What each gateway counted is found again wherever its slot is, and a node that goes is an error until it is
+    back."""
+    names = [f"acme/{number}" for number in range(2000)]
+    moving = [name for name in names if crc_hqx(name.encode(), 0) % 16384 < 100]  # the slot of a name in braces
+    gateways = [msgspec.structs.replace(ONE, gateway=name) for name in [*moving, *names[:20]]]
+    assert len(moving) > 5
+    with store_cluster(tmp_path) as ports:
+        first = str(ports[0])
+        async with open_store(f"redis://127.0.0.1:{first}?cluster=true", within_s=3.0) as store:
+            for one in gateways:
+                assert await answered(partial(store.count, [one])) == Counted()
+                await answered(partial(store.set, f"key:{one.gateway}", b"1", 60))
+            sizes = [int(processes.run(["redis-cli", "-p", str(port), "dbsize"]).stdout) for port in ports]
+            assert min(sizes) > 0
+            assert sum(sizes) == 2 * len(gateways)
+            own = processes.run(["redis-cli", "-p", first, "cluster", "myid"]).stdout.strip()
+            other = processes.run(["redis-cli", "-p", str(ports[1]), "cluster", "myid"]).stdout.strip()
+            ways = ["--cluster-from", own, "--cluster-to", other, "--cluster-slots", "100", "--cluster-yes"]
+            moved = processes.run(["redis-cli", "--cluster", "reshard", f"127.0.0.1:{first}", *ways])
+            assert moved.returncode == 0, moved.stdout
+            left = int(processes.run(["redis-cli", "-p", first, "dbsize"]).stdout)
+            assert left <= sizes[0] - len(moving)
+            for one in gateways:
+                assert (await answered(partial(store.count, [one]))).refused is None
+                assert (await answered(partial(store.count, [one]))).refused == 0
+            assert len(await answered(partial(store.names, "key:"))) == len(gateways)
+            found = processes.run(["redis-cli", "-p", str(ports[2]), "info", "server"]).stdout
+            (pid,) = [int(line.partition(":")[2]) for line in found.splitlines() if line.startswith("process_id:")]
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                with anyio.fail_after(120), pytest.raises(StoreError):
+                    for one in gateways:
+                        await store.count([one])
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            for one in gateways:
+                assert (await answered(partial(store.count, [one]))).refused == 0
 
 
 async def test_a_cluster_that_is_not_there_is_an_error_at_once() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import msgspec
 import pytest
-from tests.rigs.stores import missing, store_server
+from tests.rigs.stores import missing, store_cluster, store_server
 
 from aigw_drivers.stores import Store, StoreError, open_store
 from aigw_drivers.stores import redis as redis_module
@@ -34,14 +34,33 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis", "valkey"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[int]]:
+    for program in ("redis-server", "redis-cli"):
+        if (why := missing(program)) is not None:
+            pytest.skip(why)
+    with store_cluster(tmp_path_factory.mktemp("cluster")) as ports:
+        yield ports
+
+
+#: coredis leaves streams of anyio unclosed, of a cluster always and else if it cannot connect.
+UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis", "valkey", pytest.param("cluster", marks=UNCLOSED)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """``cluster``: of three nodes, each with a third of all names."""
     kind = str(request.param)
-    if kind in ("redis", "valkey"):
+    if kind == "cluster":
+        pytest.importorskip("coredis")
+        yield f"redis://127.0.0.1:{request.getfixturevalue('cluster')[0]}?cluster=true"
+        gc.collect()  # so what is unclosed is found here
+    elif kind in ("redis", "valkey"):
         pytest.importorskip("coredis")
         database = 1 + ["redis", "valkey"].index(kind)
-        return f"{kind}://:pass-word@127.0.0.1:{request.getfixturevalue('port')}/{database}"
-    return f"sqlite:{tmp_path / 'store.db'}" if kind == "sqlite" else "memory:"
+        yield f"{kind}://:pass-word@127.0.0.1:{request.getfixturevalue('port')}/{database}"
+    else:
+        yield f"sqlite:{tmp_path / 'store.db'}" if kind == "sqlite" else "memory:"
 
 
 @asynccontextmanager
@@ -218,8 +237,7 @@ async def test_a_url_that_names_no_store_is_an_error(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
-# coredis leaves streams of anyio unclosed if it cannot connect
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@UNCLOSED
 @pytest.mark.parametrize("url", ["redis://:hunter2@127.0.0.1:1/0", "sqlite:/no/such/folder/store.db"])
 async def test_a_store_that_is_not_there_fails_when_it_is_used(url: str) -> None:
     pytest.importorskip("coredis")
