@@ -83,10 +83,12 @@ def _outside_strings(data: bytes) -> bytes:
 def valid_json(data: bytes) -> bytes | None:
     """``data`` without a byte order mark and surrounding blanks, if it is one JSON document in valid UTF-8; otherwise
     ``None``. Documents nested deeper than :data:`MAX_DEPTH` count as invalid."""
-    if len(data) > MAX_DEPTH and is_too_deep(data):
+    long = len(data) > MAX_DEPTH
+    if long and is_too_deep(data):
         return None
     try:
-        text = bytes(_RAW.decode(data))
+        raw = _RAW.decode(data)
+        text = data if long and len(memoryview(raw)) == len(data) else bytes(raw)  # a copy of a long one is dear
         return text if text.isascii() or is_utf8(text) else None
     except msgspec.DecodeError:
         pass

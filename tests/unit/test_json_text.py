@@ -171,3 +171,10 @@ def test_what_is_no_text_is_base64(data: bytes) -> None:
             data.decode(charset)
         except (UnicodeDecodeError, LookupError):
             assert string_size(data, charset) == base64_size(len(data)) == len(b64encode(data)) + 2
+
+
+def test_text_that_is_all_json_is_not_copied() -> None:
+    data = b'{"a":"%b"}' % bytes(b"x" * 100_000)
+    assert valid_json(data) is data
+    assert valid_json(data + b"\n") == data
+    assert valid_json(b" " + data) == data

@@ -3,10 +3,15 @@
 Decides: how much of a whole body is kept. Must not know: what the bytes mean.
 """
 
+from typing import Final
+
 from ..faults import Fault, FaultKind, Side
 from ..wires.heads import header_values
 from ..wires.http import Headers
 from .chunk import Chunk
+
+#: Smaller pieces of a whole body are joined as they come: an object for each would take more memory than the bytes.
+_WORTH_ITS_OBJECT: Final = 4096
 
 
 def announced_too_large(headers: Headers, limit: int) -> Fault | None:
@@ -45,43 +50,48 @@ class BinaryDecoder:
 class WholeBody:
     """A :class:`~.chunk.BodyDecoder` that collects everything and returns it as one chunk at the end."""
 
-    __slots__ = ("_body", "_limit", "fault", "unread")
+    __slots__ = ("_limit", "_pieces", "fault", "size", "unread")
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest body in bytes."""
         self.fault: Fault | None = None
         self.unread = False  #: always false
-        self._body = bytearray()
+        self.size = 0  #: bytes of the body so far
+        # Joined once, at the end: for a large body each copy takes new pages of memory, which costs more than copying.
+        self._pieces: list[bytes | bytearray] = []
         self._limit = limit
 
     @property
     def buffered(self) -> int:
         """Bytes collected; equal to ``size``."""
-        return len(self._body)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body so far."""
-        return len(self._body)
+        return self.size
 
     def feed(self, data: bytes) -> list[Chunk]:
         """More of the body. Returns no chunk. A body above the limit is dropped, and ``fault`` is set."""
         if self.fault is None:
-            if len(self._body) + len(data) > self._limit:
-                self._body = bytearray()
+            pieces = self._pieces
+            self.size += len(data)
+            if self.size > self._limit:
+                pieces.clear()
+                self.size = 0
                 self.fault = Fault(
                     FaultKind.BODY_TOO_LARGE,
                     Side.PROVIDER,
                     f"the provider's answer is larger than the {self._limit} bytes allowed",
                 )
+            elif not pieces or len(data) >= _WORTH_ITS_OBJECT:
+                pieces.append(data)
+            elif isinstance(last := pieces[-1], bytearray):
+                last += data
             else:
-                self._body += data
+                pieces.append(bytearray(data))
         return []
 
     def finish(self) -> list[Chunk]:
         """The body ended. Returns one chunk with all of it, even if it is empty."""
         if self.fault is not None:
             return []
-        body = bytes(self._body)
-        self._body = bytearray()
+        body = b"".join(self._pieces)  # no copy of one alone
+        self._pieces = []
+        self.size = 0
         return [Chunk(body)]

@@ -215,25 +215,16 @@ class WebSocketChannel(MessageChannel[bytes]):
             return
         self.messages_sent += 1
         self.bytes_sent += len(payload)
-        self._write(self.wire.text(payload), now)
+        for piece in self.wire.texts([payload], 1)[0]:
+            self._write(piece, now)
 
     def send_texts(self, payloads: list[bytes], limit: int, now: float) -> list[bytes]:
-        room = limit - self._pipe.outstanding
-        text = self.wire.text
-        frames: list[bytes] = []
-        size = count = 0
-        for payload in payloads:
-            if size >= room:
-                break
-            frames.append(text(payload))
-            size += len(payload)
-            count += 1
-        if count:
-            self.messages_sent += count
-            self.bytes_sent += size
-            frame = b"".join(frames) if count > 1 else frames[0]
-            self._written += len(frame)
-            self._pipe.write(frame, now)
+        pieces, count, size = self.wire.texts(payloads, limit - self._pipe.outstanding)
+        self.messages_sent += count
+        self.bytes_sent += size
+        for piece in pieces:
+            self._written += len(piece)
+            self._pipe.write(piece, now)
         return payloads[count:]
 
     def send_control_text(self, payload: bytes, now: float) -> None:

@@ -66,6 +66,9 @@ class HeadGate:
             data = data.lstrip(b"\r\n")
             if not data:
                 return None
+            found = _END_OF_HEAD.search(data)
+            if found is not None and found.end() <= self._limit:  # in one read, as nearly all: nothing need be kept
+                return data[: found.end()], data[found.end() :]
         buffer += data
         found = _END_OF_HEAD.search(buffer, max(0, self._scanned - 3))
         end = found.end() if found else len(buffer)

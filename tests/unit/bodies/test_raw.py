@@ -43,3 +43,21 @@ def test_size_of_a_whole_body() -> None:
 @pytest.mark.parametrize("body", [b"", b"abc"])
 def test_a_whole_body_at_its_limit(body: bytes) -> None:
     assert read(WholeBody(len(body)), [body]) == ([Chunk(body)], None)
+
+
+def test_a_whole_body_of_one_read_is_not_copied() -> None:
+    data = bytes(100_000)
+    body = WholeBody(len(data))
+    body.feed(data)
+    assert body.finish()[0].data is data
+
+
+def test_a_whole_body_that_trickles_in_takes_no_object_for_each_read() -> None:
+    body = WholeBody(100_000)
+    for _ in range(20_000):
+        body.feed(b"x")
+    assert len(body._pieces) == 2
+    body.feed(bytes(8192))
+    body.feed(b"y")
+    assert body.size == 28_193
+    assert body.finish() == [Chunk(b"x" * 20_000 + bytes(8192) + b"y")]

@@ -165,6 +165,23 @@ def test_texts_are_sent_joined_as_long_as_there_is_room() -> None:
     assert (link.channel.messages_sent, link.channel.bytes_sent) == (2, 12)
 
 
+@pytest.mark.parametrize("size", [16 * KIB - 1, 16 * KIB, 65535, 65536, 300 * KIB])
+@pytest.mark.parametrize("alone", [True, False])
+def test_long_texts_are_sent_in_order_and_counted_like_short_ones(size: int, alone: bool) -> None:
+    link = Open()
+    long = b"l" * size
+    if alone:
+        link.channel.send_text(long, link.now)
+        texts = [long]
+    else:
+        texts = [b"before", long, b"behind"]
+        assert link.channel.send_texts(texts, size + 100, link.now) == []
+    kept = any(piece is long for piece in link.pipe.buffer._pieces)
+    assert kept is (size >= 16 * KIB), "a long one is not copied"
+    assert [event.data for event in link.heard() if isinstance(event, TextMessage)] == [t.decode() for t in texts]
+    assert (link.channel.messages_sent, link.channel.bytes_sent) == (len(texts), sum(map(len, texts)))
+
+
 def test_room_is_told_under_the_high_water_mark_only() -> None:
     link = Open()
     link.channel.send_text(b"x" * 100 * KIB, link.now)

@@ -45,6 +45,8 @@ _LONG_TEXT_HEADER: Final = encode_header(_WHOLE_TEXT, 126, 0)[:2]
 
 #: A frame with an opcode that no RFC defines.
 _MEANINGLESS: Final = b"\x8f\x00"
+#: From this size on a message to send is a piece of its own: to join one piece more costs less than a copy.
+_WORTH_A_PIECE: Final = 16384
 #: From this size on a copy costs more than a memoryview.
 _WORTH_A_VIEW: Final = 8192
 
@@ -81,14 +83,33 @@ class WebSocketWire(WebSocketBase):
 
     def text(self, payload: bytes) -> bytes:
         """A text message as one frame. ``payload`` must be UTF-8; it is not checked."""
-        # Fast path: one call for each streamed token, written out for a server.
-        if self._writable and self._is_plain_server:
-            size = len(payload)
-            if size < 126:
-                return _TEXT_HEADERS[size] + payload
-            if size < 65536:
-                return _LONG_TEXT_HEADER + size.to_bytes(2) + payload
         return self._message(_WHOLE_TEXT, payload)
+
+    def texts(self, payloads: list[bytes], room: int) -> tuple[list[bytes], int, int]:
+        """Text messages, until they have ``room`` bytes or more: the bytes to send, in pieces of any cut, how many
+        messages they are, and how many bytes these have. A long one is not copied."""
+        # Fast path: one call for each streamed token, written out for a server.
+        plain = self._writable and self._is_plain_server
+        frames: list[bytes] = []
+        size = count = begun = 0
+        for payload in payloads:
+            if size >= room:
+                break
+            length = len(payload)
+            if not plain:
+                frames.append(self._message(_WHOLE_TEXT, payload))
+            elif length < 126:
+                frames.append(_TEXT_HEADERS[length] + payload)
+            elif length < _WORTH_A_PIECE:
+                frames.append(_LONG_TEXT_HEADER + length.to_bytes(2) + payload)
+            else:
+                frames[begun:] = b"".join(frames[begun:]) + encode_header(_WHOLE_TEXT, length, 0), payload
+                begun = len(frames)
+            size += length
+            count += 1
+        if len(frames) > begun + 1:
+            frames[begun:] = (b"".join(frames[begun:]),)
+        return frames, count, size
 
     def binary(self, payload: bytes) -> bytes:
         """A binary message as one frame."""

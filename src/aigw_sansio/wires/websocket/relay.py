@@ -23,8 +23,9 @@ from .masking import apply_mask
 
 #: The longest frame that is forwarded whole, in bytes of payload.
 WHOLE_BYTES: Final = 131072
-#: Longer frames are forwarded in fragments of this many bytes of payload.
-FRAGMENT_BYTES: Final = 131068
+#: Longer frames are forwarded in fragments of this many bytes of payload: with its header each fits into one write of a
+#: driver, so it is not cut again.
+FRAGMENT_BYTES: Final = 131056
 
 #: The first byte of a header, the second, and the next two: the length, if it does not fit into the second.
 _first_bytes: Final = Struct(">BBH").unpack_from
@@ -224,7 +225,8 @@ class FrameRelay(WebSocketBase):
                     self._out.append(data[run:at])
                     self._out.append(self._masked_anew(first, data[start:stop], key))
                     run = stop
-                self._observe(events, first, data[start:stop], key)
+                if self._observe_bytes is not None:
+                    self._observe(events, first, data[start:stop], key)
                 self.bytes_passed += size
                 if first & FIN:
                     self.messages_passed += 1

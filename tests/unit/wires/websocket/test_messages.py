@@ -321,3 +321,25 @@ def test_a_dropped_message_that_is_too_big_is_refused_all_the_same() -> None:
     assert receive(wire, [frame(Role.SERVER, 0x01, b"a" * 1000)]) == []
     (event,) = receive(wire, [frame(Role.SERVER, 0x00, b"a" * 1000), frame(Role.SERVER, 0x00, b"a")])
     assert isinstance(event, Violation)
+
+
+@pytest.mark.parametrize("sizes", [[0], [5], [16384], [65535, 3, 65536], [1, 2, 16383], [7, 20_000, 8]])
+def test_texts_are_the_same_frames_one_after_the_other(sizes: list[int]) -> None:
+    payloads = [b"t" * size for size in sizes]
+    for role in Role:
+        wire = make(role)
+        pieces, count, size = wire.texts(payloads, 1 << 20)
+        assert b"".join(pieces) == b"".join(map(wire.text, payloads))
+        assert (count, size) == (len(payloads), sum(sizes))
+        if role is Role.SERVER:
+            assert [piece for piece in pieces if piece in payloads] == [one for one in payloads if len(one) >= 16384]
+
+
+def test_texts_end_when_there_is_no_room() -> None:
+    wire = make(Role.SERVER)
+    assert wire.texts([b"a" * 6, b"b" * 6, b"c"], 10)[1:] == (2, 12)
+    assert wire.texts([b"a"], 0) == ([], 0, 0)
+    wire.close(1000, "")
+    for size in (1, 20_000):
+        with pytest.raises(LocalProtocolError):
+            wire.texts([b"t" * size], 1)

@@ -1,6 +1,7 @@
 """Frames passed on: what the receiver reads is what it would have read from the sender itself."""
 
 import itertools
+import tracemalloc
 from collections.abc import Iterator
 from unittest import mock
 
@@ -9,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.peers.websocket_frames import KEY, Item, cut, raw_frame, read_by_wsproto, same_end, streams
 
+from aigw_sansio.engine_api import READ_SIZE
 from aigw_sansio.errors import LocalProtocolError
 from aigw_sansio.faults import CLOSE_CODE, FaultKind
 from aigw_sansio.testing import BrokenFrame, broken_frames
 from aigw_sansio.wires.websocket import relay as relay_frames
 from aigw_sansio.wires.websocket.base import ClosingState
 from aigw_sansio.wires.websocket.events import CloseReceived, MessagePassed, PingReceived, PongReceived, Violation
-from aigw_sansio.wires.websocket.frames import Role
+from aigw_sansio.wires.websocket.frames import LONGEST_HEADER, Role
 from aigw_sansio.wires.websocket.relay import FRAGMENT_BYTES, WHOLE_BYTES, FrameRelay, RelayEvent
 
 LIMIT = 2000
@@ -309,3 +311,23 @@ def test_control_frames_to_the_sender(role: Role) -> None:
     ]
     with pytest.raises(LocalProtocolError):
         relay.ping()
+
+
+@pytest.mark.parametrize("size", [200, 4096, 65535, 65536, WHOLE_BYTES])
+@ROLES
+def test_a_whole_frame_of_one_read_is_not_copied(role: Role, size: int) -> None:
+    data = frame(role, 0x82, bytes(size))
+    relay = make(role, 1 << 20)
+    tracemalloc.start()
+    try:
+        (passed,) = relay.receive_data(data)
+        taken = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert passed is data
+    assert taken < 4096
+
+
+def test_a_fragment_of_a_long_frame_is_one_write_of_a_driver() -> None:
+    assert FRAGMENT_BYTES + LONGEST_HEADER <= READ_SIZE
+    assert FRAGMENT_BYTES % 4 == 0  # else the masking key would turn
