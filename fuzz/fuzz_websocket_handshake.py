@@ -8,7 +8,7 @@ from fuzz._fuzz import cut, main, seeded
 from fuzz._transcripts import heads
 
 from aigw_sansio.wires.heads import HeadGate, RequestHead, StatusHead, parse_request_head, parse_status_head
-from aigw_sansio.wires.websocket.deflate import DeflateSettings, agree, choose
+from aigw_sansio.wires.websocket.deflate import DeflateSettings, choose
 from aigw_sansio.wires.websocket.handshake import (
     Accepted,
     ClientHandshake,
@@ -61,7 +61,6 @@ def _as_response(reads: list[bytes]) -> Outcome:
     left = iter(reads)
     outcome = next(filter(None, map(handshake.receive_data, left)), None) or handshake.receive_eof()
     if isinstance(outcome, Accepted):
-        agree(outcome.extensions, DeflateSettings())
         return Accepted(outcome.subprotocol, outcome.extensions, outcome.headers, outcome.rest + b"".join(left))
     return outcome
 

@@ -133,8 +133,8 @@ class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
 
     ``input_tokens`` counts all input, cached or not; the ``cache_*`` counts are parts of it. ``output_tokens`` counts
     all output, reasoning included. ``cache_read_input_audio_tokens`` is the audio in ``cache_read_input_tokens``.
-    Providers that do not count in tokens have ``*_audio_s`` (seconds of audio) or ``*_characters``. ``None``: the
-    provider gave no count. ``quality`` is ``final`` if the provider counts no further."""
+    Providers that do not count in tokens have ``*_audio_s`` (seconds of audio) or ``input_characters``. ``None``:
+    the provider gave no count. ``quality`` is ``final`` if the provider counts no further."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -148,7 +148,6 @@ class UsageReported(_ProviderEvent, frozen=True, tag="usage"):
     input_audio_s: float | None = None
     output_audio_s: float | None = None
     input_characters: int | None = None
-    output_characters: int | None = None
 
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "pause", "error", "unknown"]

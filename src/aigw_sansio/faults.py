@@ -250,19 +250,6 @@ CLOSE_CODE: Final[dict[FaultKind, int]] = {
     for kind in FaultKind
 }
 
-#: Error code for RST_STREAM or GOAWAY towards the peer that caused the fault (RFC 9113 section 7).
-H2_ERROR_CODE: Final[dict[FaultKind, int]] = {
-    kind: {
-        K.PROTOCOL_ERROR: 0x1,  # PROTOCOL_ERROR
-        K.MALFORMED_RESPONSE: 0x1,
-        K.INTERNAL: 0x2,  # INTERNAL_ERROR
-        K.MESSAGE_TOO_BIG: 0x8,
-        K.GOING_AWAY: 0x0,  # NO_ERROR
-        K.SHUTDOWN: 0x0,
-    }.get(kind, 0x8)  # CANCEL
-    for kind in FaultKind
-}
-
 
 class _Item(msgspec.Struct):
     code: int

@@ -4,12 +4,10 @@ from http import HTTPStatus
 
 import msgspec
 import pytest
-from h2.errors import ErrorCodes
 
 from aigw_sansio.faults import (
     CLOSE_CODE,
     ENVELOPE_CODE,
-    H2_ERROR_CODE,
     HTTP_STATUS,
     Fault,
     FaultKind,
@@ -17,7 +15,7 @@ from aigw_sansio.faults import (
 )
 from aigw_sansio.wires.websocket.frames import may_send_close
 
-TABLES = {"status": HTTP_STATUS, "envelope": ENVELOPE_CODE, "close": CLOSE_CODE, "h2": H2_ERROR_CODE}
+TABLES = {"status": HTTP_STATUS, "envelope": ENVELOPE_CODE, "close": CLOSE_CODE}
 
 #: Client protocol, section 5: each code with the statuses it goes with.
 DOCUMENTED = {
@@ -73,13 +71,6 @@ def test_close_codes_may_be_sent() -> None:
     assert CLOSE_CODE[FaultKind.MESSAGE_TOO_BIG] == 1009
     assert CLOSE_CODE[FaultKind.SHUTDOWN] == CLOSE_CODE[FaultKind.GOING_AWAY] == 1001
     assert CLOSE_CODE[FaultKind.CONNECTION_LOST] == 1011
-
-
-def test_h2_codes_are_registered() -> None:
-    assert all(code in set(ErrorCodes) for code in H2_ERROR_CODE.values())
-    assert H2_ERROR_CODE[FaultKind.CANCELLED] == ErrorCodes.CANCEL
-    assert H2_ERROR_CODE[FaultKind.PROTOCOL_ERROR] == ErrorCodes.PROTOCOL_ERROR
-    assert H2_ERROR_CODE[FaultKind.SHUTDOWN] == ErrorCodes.NO_ERROR
 
 
 def test_timeouts_are_504_and_other_failures_of_providers_502() -> None:

@@ -7,7 +7,7 @@ one way. Must not know: any provider's format; a writer gives its rules.
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
 from typing import Final
@@ -27,7 +27,6 @@ from ..prompt import (
     Part,
     PlainText,
     Prompt,
-    Text,
     Tool,
     ToolCall,
 )
@@ -189,11 +188,6 @@ def drop_names(looked: Looked, notes: list[Note], target: str) -> None:
     for at, turn in looked.unusual:
         if turn.name is not None:
             dropped(notes, f"turns[{at}].name", f"{target} does not tell participants apart by name.")
-
-
-def joined_texts(parts: Iterable[Text]) -> str:
-    """The texts as one, for a target that takes a string only. A line end stands between two of them."""
-    return "\n".join(part.text for part in parts if part.text)
 
 
 def file_as_text(file: File) -> str | None:

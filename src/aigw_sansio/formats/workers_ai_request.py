@@ -1,16 +1,13 @@
-"""Workers AI: requests, written for its path that is OpenAI's and for its own.
+"""Workers AI: requests, written for its path that is OpenAI's.
 
-Decides: in what both differ from OpenAI's Chat Completions. Must not know: how a request is written
+Decides: in what they differ from OpenAI's Chat Completions. Must not know: how a request is written
 (``formats.openai.chat_write``).
 
 Source: developers.cloudflare.com/workers-ai, "Text generation" and "OpenAI compatible API endpoints"; the provider for
-the AI SDK that Cloudflare publishes. Images are data URLs only, and the schema of the response stands bare.
+the AI SDK that Cloudflare publishes. Images are data URLs only.
 """
 
-from dataclasses import replace
 from typing import Final
-
-import msgspec
 
 from ..prompt import Effort, JsonObject, Prompt
 from .openai.chat_write import write_like
@@ -53,26 +50,9 @@ WORKERS_AI: Final = Quirks(
     replay="reasoning",
     strict_tools=False,
 )
-#: The path of its own has no stop sequences.
-RUN: Final = replace(
-    WORKERS_AI,
-    path="{model}",
-    lacks=WORKERS_AI.lacks | {"stop_sequences"},
-    usage_on_request=False,
-    bare_schema=True,
-)
 
 
 def write_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
     """The request for ``ai/v1/chat/completions``: the same body as OpenAI's, with the quirks of Workers AI. Refused if
     an image is given by its address: Workers AI fetches none."""
     return write_like(prompt, notes, plain, quirks=WORKERS_AI)
-
-
-def write_run_request(prompt: Prompt, notes: list[Note], plain: Plain | None = None) -> WireRequest | Refused:
-    """The request for ``ai/run/MODEL``, the path of its own: without the model in the body."""
-    written = write_like(prompt, notes, plain, quirks=RUN)
-    if isinstance(written, Refused):
-        return written
-    body = {name: value for name, value in written.body.items() if name != "model"}
-    return msgspec.structs.replace(written, body=body)

@@ -143,10 +143,6 @@ def test_names_of_participants_are_noted() -> None:
     assert [note.field for note in notes] == ["turns[1].name"]
 
 
-def test_texts_are_joined() -> None:
-    assert tools.joined_texts((Text("a"), Text("b"))) == "a\nb"
-
-
 # -- tools ------------------------------------------------------------------------------------------------------------
 
 ALPHABETS = {

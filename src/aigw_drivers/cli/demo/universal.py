@@ -76,7 +76,6 @@ class Demonstration:
     lines: list[Line] = field(default_factory=list)
     url: str = ""
     handshake_ms: float = 0.0
-    total_ms: float = 0.0
 
 
 def _chat(prompt: str, *, stream: bool, **loopback: object) -> dict[str, object]:
@@ -125,7 +124,6 @@ async def demonstrate(view_for: Callable[["Demonstration"], View], *, driver: Dr
             again = Lane("again", "the same socket, the same connection to the provider")
             story = _chat("Tell me a story", stream=True, first_chunk_delay_ms=120, chunks=6, chunk_delay_ms=30)
             await recorder.run(client, again, [_step(story)])
-            demo.total_ms = recorder.now_ms
     return demo
 
 

@@ -199,11 +199,6 @@ def _output(prompt: Prompt, notes: list[Note], quirks: Quirks) -> tuple[Prompt, 
         text = "Answer with one JSON object that fits this JSON Schema:\n" + json_text(schema, "output.schema")
         prompt = msgspec.structs.replace(prompt, instructions=(*prompt.instructions, Text(text)))
         return prompt, {"response_format": {"type": "json_object"}}
-    if quirks.bare_schema:
-        for field in ("name", "description", "strict"):
-            if getattr(output, field):
-                dropped(notes, f"output.{field}", f"{name} takes the schema alone.")
-        return prompt, {"response_format": {"type": "json_schema", "json_schema": schema}}
     told: JsonObject = {"name": _schema_name(output, notes, quirks), "schema": schema}
     if output.description is not None:
         told["description"] = output.description

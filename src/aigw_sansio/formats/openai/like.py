@@ -107,8 +107,6 @@ class Quirks:
     names: Alphabet = OPENAI_NAMES
     json_object: bool = True
     json_schema: bool = True
-    #: Whether the schema stands without a name around it (Workers AI).
-    bare_schema: bool = False
 
 
 #: The rule for the ids of tool calls of OpenAI itself; look-alikes take them as they come.

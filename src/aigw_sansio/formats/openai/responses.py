@@ -86,9 +86,6 @@ _PIECES: Final = (
     "response.shell_call_",
     "response.mcp_list_tools.",
 )
-_QUIET_ENDINGS: Final = (
-    ".done", ".added", ".in_progress", ".completed", ".searching", ".generating", ".interpreting", ".failed",
-)  # fmt: skip
 #: The most pieces that are remembered as told.
 _MOST_TOLD: Final = 4096
 

@@ -21,7 +21,6 @@ from wsproto import extensions
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 
 from ...errors import LocalProtocolError
-from ...faults import Fault, FaultKind, Side
 from .frames import Role
 from .handshake import Extension
 
@@ -102,38 +101,6 @@ def choose(offers: tuple[Extension, ...], settings: DeflateSettings) -> tuple[Ag
     return None
 
 
-def offer(settings: DeflateSettings) -> bytes:
-    """Client: the value for ``request(extension=...)``."""
-    fields = [NAME]
-    fields += [_SERVER_NO_TAKEOVER] * (not settings.receive_takeover)
-    fields += [_CLIENT_NO_TAKEOVER] * (not settings.send_takeover)
-    if settings.window_bits < 15:
-        fields += [b"%b=%d" % (name, settings.window_bits) for name in (_SERVER_BITS, _CLIENT_BITS)]
-    else:
-        fields.append(_CLIENT_BITS)
-    return b"; ".join(fields)
-
-
-def agree(accepted: tuple[Extension, ...], settings: DeflateSettings) -> Agreement | Fault | None:
-    """Client: the agreement from the server's answer to our :func:`offer`. ``None`` if it accepted nothing."""
-    if not accepted:
-        return None
-    parameters = _parameters(accepted[0]) if len(accepted) == 1 else None
-    if parameters is None or (_CLIENT_BITS, None) in accepted[0].parameters:
-        return _broken("the server's permessage-deflate is malformed")
-    server_bits = parameters.get(_SERVER_BITS, 15)
-    if server_bits > settings.window_bits:
-        return _broken(f"the server's permessage-deflate has a window of {server_bits} bits")
-    if not settings.receive_takeover and _SERVER_NO_TAKEOVER not in parameters:
-        return _broken("the server's permessage-deflate keeps its context")
-    return Agreement(
-        server_takeover=_SERVER_NO_TAKEOVER not in parameters,
-        client_takeover=settings.send_takeover and _CLIENT_NO_TAKEOVER not in parameters,
-        server_bits=server_bits,
-        client_bits=min(settings.window_bits, parameters.get(_CLIENT_BITS, 15)),
-    )
-
-
 def _parameters(extension: Extension) -> dict[bytes, int] | None:
     """The parameters by name; 1 for a switch, 15 for window bits without a value. ``None`` if it is another extension,
     or if a parameter is unknown, repeated or has a forbidden value."""
@@ -152,10 +119,6 @@ def _parameters(extension: Extension) -> dict[bytes, int] | None:
         else:
             return None
     return parameters
-
-
-def _broken(detail: str) -> Fault:
-    return Fault(FaultKind.MALFORMED_RESPONSE, Side.PROVIDER, detail)
 
 
 class PerMessageDeflate(extensions.Extension):

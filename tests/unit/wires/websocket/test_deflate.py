@@ -20,9 +20,9 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.extensions import PerMessageDeflate as TheirDeflate
 
 from aigw_sansio.errors import LocalProtocolError
-from aigw_sansio.faults import Fault, FaultKind
+from aigw_sansio.faults import FaultKind
 from aigw_sansio.wires.websocket.base import ClosingState
-from aigw_sansio.wires.websocket.deflate import Agreement, DeflateSettings, PerMessageDeflate, agree, choose, offer
+from aigw_sansio.wires.websocket.deflate import Agreement, DeflateSettings, PerMessageDeflate, choose
 from aigw_sansio.wires.websocket.events import PingReceived, Violation
 from aigw_sansio.wires.websocket.frames import Role
 from aigw_sansio.wires.websocket.handshake import Extension, parse_extensions
@@ -102,41 +102,6 @@ def deflated(data: bytes) -> bytes:
 def test_the_first_acceptable_offer_is_chosen(offers: bytes, settings: DeflateSettings, expected: bytes | None) -> None:
     chosen = choose(parsed(offers), settings)
     assert (chosen and chosen[1]) == expected
-
-
-_SETTINGS = [DeflateSettings(*one) for one in itertools.product((False, True), (False, True), (9, 12, 15))]
-
-
-@pytest.mark.parametrize("ours", _SETTINGS)
-@pytest.mark.parametrize("theirs", _SETTINGS)
-def test_both_ends_agree(ours: DeflateSettings, theirs: DeflateSettings) -> None:
-    chosen = choose(parsed(offer(ours)), theirs)
-    assert chosen is not None
-    agreement, value = chosen
-    assert agree(parsed(value), ours) == agreement
-
-
-@pytest.mark.parametrize(
-    ("value", "settings"),
-    [
-        (b"foo", KEEP),
-        (b"permessage-deflate, permessage-deflate", KEEP),
-        (b"permessage-deflate; unknown", KEEP),
-        (b"permessage-deflate; client_max_window_bits", KEEP),
-        (b"permessage-deflate; server_max_window_bits=7", KEEP),
-        (b"permessage-deflate; server_max_window_bits=15", DeflateSettings(True, True, 14)),
-        (b"permessage-deflate", DeflateSettings(True, True, 14)),
-        (b"permessage-deflate", NO_KEEP),
-    ],
-)
-def test_an_answer_that_does_not_fit_the_offer_is_a_fault(value: bytes, settings: DeflateSettings) -> None:
-    fault = agree(parsed(value), settings)
-    assert isinstance(fault, Fault)
-    assert fault.kind is FaultKind.MALFORMED_RESPONSE
-
-
-def test_a_server_may_decline() -> None:
-    assert agree((), KEEP) is None
 
 
 def test_settings_are_checked() -> None:
