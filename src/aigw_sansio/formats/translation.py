@@ -29,7 +29,7 @@ class Note(msgspec.Struct, frozen=True):
     why: str
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Refused(msgspec.Struct, frozen=True, omit_defaults=True):
     """The request cannot be read, or cannot be said to this target without making its response lie. A value, never
     raised; fields as in :class:`Note`. A reader names the member of the client's own body in ``field``. ``problem`` is
     what is wrong with it, if that is known."""
