@@ -185,7 +185,6 @@ class ResponseFailed(_ProviderEvent, frozen=True, tag="response.failed"):
 class Unrecognised(_ProviderEvent, frozen=True, tag="unrecognised"):
     """Something that the reader of this format does not know. It went to the client unchanged. For the host only
     (:class:`ProviderEventRead`): it is never sent to a client as ``universal.event``.
-
     ``what`` describes it briefly (a type name, a list of keys) and quotes no content. ``unreadable``: it is no JSON, or
     no known word either (a proxy's error text). ``opaque``: the whole format is unknown, so it may be content."""
 
@@ -257,9 +256,8 @@ class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.end
     each direction: received from the client, sent to the client. Of a realtime session they count what was delivered:
     that the transport of the provider, or of the client, took before its end. So its provider's side has the same
     numbers, and the record comes when no more can be delivered. ``usage`` is what its provider reported, if its
-    messages are read (``Config.emit_provider_events`` or ``read_realtime``).
-
-    ``first_byte_s`` counts from the upgrade to the provider's 101, ``first_content_s`` from there, if they are read."""
+    messages are read (``Config.emit_provider_events`` or ``read_realtime``). ``first_byte_s`` counts from the upgrade
+    to the provider's 101, ``first_content_s`` from there, if they are read."""
 
     session: int
     by: Side
@@ -278,10 +276,9 @@ class SessionEnded(RecordFields, frozen=True, tag_field="type", tag="session.end
 
 
 class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade.refused"):
-    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session.
-
-    ``request_ids`` are the fields with which a realtime provider that refused the upgrade names it (``*-request-id``,
-    ``dg-*``). ``address`` is the client's: its peer's, or what a trusted proxy says; of an IPv6 address the /64."""
+    """A request, for a WebSocket or for anything else, got an HTTP response instead of a session. ``request_ids`` are
+    the fields with which a realtime provider that refused the upgrade names it (``*-request-id``, ``dg-*``).
+    ``address`` is the client's: its peer's, or what a trusted proxy says; of an IPv6 address the /64."""
 
     conn: ConnId
     status: int
@@ -293,20 +290,24 @@ class UpgradeRefused(msgspec.Struct, frozen=True, tag_field="type", tag="upgrade
 
 class ConnectionRefused(msgspec.Struct, frozen=True, tag_field="type", tag="connection.refused"):
     """A client's connection was closed without an answer: there are too many, also of those that wait for one, or it
-    broke HTTP/2 or flooded it.
-
-    ``address`` is the peer's, as in :class:`UpgradeRefused`.
-    """
+    broke HTTP/2 or flooded it. ``address`` is the peer's, as in :class:`UpgradeRefused`."""
 
     conn: ConnId
     reason: str
     address: str
 
 
+class RequestWaiting(msgspec.Struct, frozen=True, tag_field="type", tag="request.waiting"):
+    """A create waits for its turn in its lane (Responses). The host can cancel it by ``log_id``, like an exchange."""
+
+    session: int
+    event_id: str
+    log_id: str
+
+
 class RequestDenied(msgspec.Struct, frozen=True, tag_field="type", tag="request.denied"):
     """The host denied a request for a provider (:class:`~.effects.Denied`), so no exchange began. ``step`` is the one
-    that it denied; the others are as for ``Denied``. A realtime session that is denied is an :class:`UpgradeRefused`.
-    """
+    that it denied; the others are as for ``Denied``. A denied realtime session is an :class:`UpgradeRefused`."""
 
     session: int
     event_id: str
@@ -440,9 +441,9 @@ class ProviderEventRead(msgspec.Struct, frozen=True, tag_field="type", tag="prov
 
 
 LifecycleEvent: TypeAlias = (
-    SessionOpened | SessionDetached | SessionResumed | SessionEnded | UpgradeRefused | ConnectionRefused | RequestDenied
-    | RequestAdmitted | AttemptStarted | AttemptConnected | AttemptFirstByte | AttemptEnded | ExchangeEnded | PartFailed
-    | ProviderEventRead
+    SessionOpened | SessionDetached | SessionResumed | SessionEnded | UpgradeRefused | ConnectionRefused
+    | RequestWaiting | RequestDenied | RequestAdmitted | AttemptStarted | AttemptConnected | AttemptFirstByte
+    | AttemptEnded | ExchangeEnded | PartFailed | ProviderEventRead
 )  # fmt: skip
 
 Event: TypeAlias = LifecycleEvent

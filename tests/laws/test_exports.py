@@ -27,7 +27,7 @@ CORE_EXPORTS = {
     "Connect", "ConnectionRefused", "Flush", "PauseReading", "ResumeReading", "Close", "Ask", "Emit", "Continue", "Accept", "Refuse", "CloseMessages", "Message", "Effect", "Tls", "Question", "Answer",
     "Authenticate", "Authenticated", "Allowance", "HeaderFields", "Admit", "Admitted", "Denied", "FindKey", "Key", "Proxy", "Tunnel", "Count", "Counter", "Counted", "Places", "ReadMetrics", "Metrics", "ReadPage", "Page", "Sign", "Signed", "FetchMedia", "FetchedMedia", "LookUp", "Hit", "Miss", "Keep", "KeptResponse", "Review", "Passage", "Released", "Stopped", "Unavailable",
     # lifecycle events
-    "Event", "LifecycleEvent", "SessionOpened", "SessionDetached", "SessionResumed", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "AttemptStarted",
+    "Event", "LifecycleEvent", "SessionOpened", "SessionDetached", "SessionResumed", "SessionEnded", "UpgradeRefused", "RequestAdmitted", "RequestDenied", "RequestWaiting", "AttemptStarted",
     "AttemptConnected", "AttemptFirstByte", "AttemptEnded", "ExchangeEnded", "ProviderEventRead", "RecordOptions", "CustomCost",
     # provider events
     "ProviderEvent", "ResponseStarted", "TextDelta", "ReasoningDelta", "ToolCallStarted", "ToolCallDelta", "AudioDelta",

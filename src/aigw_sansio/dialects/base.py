@@ -70,7 +70,8 @@ class LanedDialect(Dialect[bytes]):
     session has an object of its own, which knows what was said on its connection.
 
     A create is taken in by :meth:`receive` and begun by :meth:`begin`. It is over with the :class:`~.commands.Reply`
-    of that, or with :meth:`ended`, which is called when its end was made; or it is never begun.
+    of that, or with :meth:`ended`, which is called when its end was made; or it is never begun. If it generates nothing
+    it ends with the messages of :meth:`admitted`.
     """
 
     __slots__ = ()
@@ -97,6 +98,15 @@ class LanedDialect(Dialect[bytes]):
         """What was stored as :class:`~.commands.ToStore` for the create; ``None`` if there is nothing."""
 
     @abstractmethod
+    def admitted(self, event_id: str, completed: int) -> list[bytes]:
+        """The messages for a create that was begun, generates nothing and may go. ``completed``: the Unix time
+        (seconds)."""
+
+    @abstractmethod
+    def call_off(self, event_id: str) -> None:
+        """A create that waits for its turn is cancelled: its turn ends at once, with messages that say so."""
+
+    @abstractmethod
     def carried(self, event_id: str) -> int:
         """Bytes of memory that it holds for a create that was begun, beside its steps."""
 
@@ -113,9 +123,9 @@ class LanedDialect(Dialect[bytes]):
         """The connection has lived as long as it may; or therefore a create is not begun, or not recalled."""
 
     @abstractmethod
-    def is_silent(self, event_id: str) -> bool:
-        """Whether nothing was told of a running exchange since this was last asked; not if it never was."""
+    def made(self, event_id: str) -> int | None:
+        """How many messages were made for a create that was begun; ``None`` if none of this id runs."""
 
     @abstractmethod
     def life_sign(self, event_id: str) -> list[bytes]:
-        """The messages that tell the client that a running exchange goes on."""
+        """The messages that tell the client that a create which was begun goes on, also before its exchange begins."""

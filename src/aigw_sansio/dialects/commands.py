@@ -28,10 +28,13 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Create(msgspec.Struct, frozen=True):
-    """Begin an exchange. ``event_id`` is ``None`` if the client left it to the gateway."""
+    """Begin an exchange. ``event_id`` is ``None`` if the client left it to the gateway. ``log_id``: if it has one
+    already. ``generates``: whether there is to be an exchange; else it is only found out whether there may be one."""
 
     event_id: str | None
     steps: list[Step]
+    log_id: str | None = None
+    generates: bool = True
 
 
 class BadCreate(msgspec.Struct, frozen=True):

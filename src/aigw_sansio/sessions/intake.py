@@ -107,12 +107,15 @@ class Intake:
             self._go(pending, planned, now)
 
     def _questions_about(self, pending: PendingCreate, planned: Sequence[PlannedStep] | Draft) -> list[Question]:
-        """What the host is asked about a plan. What the answer to a draft depends on is not known yet."""
-        cache = None if isinstance(planned, Draft) else looks_up(planned)
+        """What the host is asked about a plan. What the answer to a draft depends on is not known yet. One that is not
+        to be sent needs neither a key nor what is kept."""
+        generates = pending.create.generates
+        cache = None if isinstance(planned, Draft) or not generates else looks_up(planned)
         client = pending.client
         if cache is None and not client.settings.ask:
             return []
-        return policy_questions(client, pending.create.steps, steps_of(planned), pending.log_id, cache)
+        questions = policy_questions(client, pending.create.steps, steps_of(planned), pending.log_id, cache)
+        return questions if generates else [question for question in questions if isinstance(question, Admit)]
 
     def _make(self, pending: PendingCreate, now: float) -> Sequence[PlannedStep] | Draft | Fault:
         """The plan, as far as the host has answered."""

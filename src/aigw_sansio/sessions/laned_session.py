@@ -8,7 +8,7 @@ overtake each other. What ends frees its lane at the end of the input: many crea
 the next one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..dialects.base import LanedDialect
@@ -18,10 +18,11 @@ from ..effects import Answer, Keep, KeptResponse, LookUp
 from ..engine.client import Keeper, Requester
 from ..engine.services import Services
 from ..engine.turns import FRAME_COST
+from ..events import RequestWaiting
 from ..exchanges.exchange import Exchange
-from ..exchanges.ports import Cancellable, Scheduled
+from ..exchanges.ports import Cancellable, PlannedStep, Scheduled
 from ..exchanges.source import Source
-from ..faults import Fault, Side
+from ..faults import Fault, FaultKind, Side
 from ..ids import AskId
 from ..parts.parts import NO_PARTS, Parts
 from ..providers.cache_use import hit
@@ -34,12 +35,16 @@ from .session import Session
 from .stored_conversations import conversation_key
 
 _TOO_OLD = "the longest time of such a connection is over"
+_CANCELLED = Fault(FaultKind.CANCELLED, Side.GATEWAY, "cancelled by the host of the gateway")
 
 
 class LanedSession(Session[bytes]):
     """A :class:`.session.Session` of a :class:`~aigw_sansio.dialects.base.LanedDialect`."""
 
-    __slots__ = ("_expired", "_keeper", "_laned", "_lanes", "_old_timer", "_recalls", "_sign_timer", "_turning")
+    __slots__ = (
+        "_expired", "_heard", "_keeper", "_laned", "_lanes", "_log_ids", "_old_timer", "_recalls", "_sign_timer",
+        "_turning",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -60,7 +65,9 @@ class LanedSession(Session[bytes]):
         self._laned = dialect
         self._keeper = Keeper()  # its providers' sockets
         self._lanes = Lanes(client.config.limits.responses_at_once_per_connection)
-        self._recalls: dict[str, tuple[AskId, int]] = {}  # by event id: the question, and the bytes that wait for it
+        self._log_ids: dict[str, str] = {}  # of those that wait for their turn, by event id
+        self._recalls: dict[str, tuple[AskId, int, str]] = {}  # by event id: question, bytes that wait for it, log id
+        self._heard: dict[str, int] = {}  # messages of each that were made at the last look
         self._expired = False  # it has lived as long as it may: nothing begins any more
         self._turning = False  # turns are given now, at the end of the input, or in a later call
         self._old_timer = services.timers.timer(self._on_too_old)
@@ -87,7 +94,7 @@ class LanedSession(Session[bytes]):
 
     @property
     def request_bytes(self) -> int:
-        recalls = sum(size for _, size in self._recalls.values())
+        recalls = sum(size for _, size, _ in self._recalls.values())
         return self._request_bytes + self._questions.size + self._lanes.size + recalls
 
     @property
@@ -119,8 +126,11 @@ class LanedSession(Session[bytes]):
         if fault is not None:
             self._tell(self._laned.turned_away(turn.event_id, fault), now)
             return
+        log_id = self._log_ids[turn.event_id] = self._new_log_id(now)
         self._lanes.add(turn)
         self._give_turns(now)
+        if turn.event_id in self._log_ids:
+            self._services.emit(RequestWaiting(session=self.session_id, event_id=turn.event_id, log_id=log_id))
 
     def proceed(self, now: float) -> None:
         """Begin more of what may begin. Implements ``Worker``."""
@@ -141,15 +151,16 @@ class LanedSession(Session[bytes]):
 
     def _give_turn(self, turn: Turn, now: float) -> None:
         event_id = turn.event_id
+        log_id = self._log_ids.pop(event_id)
         if self._expired:
             self._reply(event_id, self._laned.too_old(event_id), now)
             return
-        log_id, created = self._new_log_id(now), int(self._services.unix_time(now))
+        created = int(self._services.unix_time(now))
         held = self._laned.held
         command = self._laned.begin(event_id, log_id, created, self._storing())
         self._grown(held)
         if isinstance(command, Recall):
-            self._recall(turn, command.id, now)
+            self._recall(turn, log_id, command.id, now)
         else:
             self._run(event_id, command, now)
 
@@ -170,16 +181,24 @@ class LanedSession(Session[bytes]):
             self._create(command, sum(map(size_of, command.steps)) + self._laned.carried(event_id), now)
             if self._sign_timer.deadline is None:
                 self._watch_silence(now)
-                self._laned.is_silent(event_id)  # of those that begin later, the timer's first look tells nothing
+                made = self._laned.made(event_id)
+                self._heard = {} if made is None else {event_id: made}  # of those that begin later, at the next look
 
-    def _recall(self, turn: Turn, id: str, now: float) -> None:
+    def _begin(self, pending: PendingCreate, steps: Sequence[PlannedStep], now: float) -> None:
+        if pending.create.generates:
+            super()._begin(pending, steps, now)
+        else:
+            completed = int(self._services.unix_time(now))
+            self._reply(pending.event_id, self._laned.admitted(pending.event_id, completed), now)
+
+    def _recall(self, turn: Turn, log_id: str, id: str, now: float) -> None:
         """Ask the host for the response ``id``."""
         client = self._client
         question = LookUp(client.account, client.gateway, conversation_key(client, id))
         # No function inside of this one: compiled, it would be part of a cycle.
         answered = partial(self._recalled, turn.event_id)
         ask_id = self._services.ask(question, answered, now, within_s=client.config.timeouts.store_s)
-        self._recalls[turn.event_id] = ask_id, turn.size
+        self._recalls[turn.event_id] = ask_id, turn.size, log_id
 
     def _recalled(self, event_id: str, answer: Answer, now: float) -> None:
         del self._recalls[event_id]
@@ -246,6 +265,22 @@ class LanedSession(Session[bytes]):
         if not self.is_running(event_id):
             self._turn_over(event_id)
 
+    def cancel_waiting(self, log_id: str, now: float) -> bool:
+        """See :meth:`.session.Session.cancel_waiting`. One that waits for its turn is told so then, in the order of its
+        lane."""
+        for event_id, own in self._log_ids.items():
+            if own == log_id:
+                self._laned.call_off(event_id)
+                return True
+        for event_id, (ask_id, _, own) in self._recalls.items():
+            if own == log_id:
+                del self._recalls[event_id]
+                self._services.withdraw(ask_id)
+                self._reply(event_id, self._laned.turned_away(event_id, _CANCELLED), now)
+                self._check_idle(now)
+                return True
+        return super().cancel_waiting(log_id, now)
+
     def _refuse_waiting(self, fault: Fault, now: float) -> None:
         super()._refuse_waiting(fault, now)
         waiting = [*self._recalls, *self._lanes.waiting_ids()]
@@ -256,7 +291,8 @@ class LanedSession(Session[bytes]):
     def _forget_waiting(self) -> None:
         """Nothing begins any more."""
         self._lanes.close()
-        for ask_id, _ in self._recalls.values():
+        self._log_ids.clear()
+        for ask_id, _, _ in self._recalls.values():
             self._services.withdraw(ask_id)
         self._recalls.clear()
 
@@ -288,14 +324,22 @@ class LanedSession(Session[bytes]):
             self._sign_timer.arm(now + sign_s)
 
     def _on_silence(self, now: float) -> None:
-        """Tell the client of each response that was silent since the last look."""
+        """Tell the client of each response that was silent since the last look, also if the host is asked about it."""
+        for pending in self._questions:
+            if self._was_silent(pending.event_id):
+                self._tell(self._laned.life_sign(pending.event_id), now)
         for event_id, exchange in list(self._exchanges.items()):
-            if self._scheduler.has_queued(exchange) or not self._laned.is_silent(event_id):
-                continue
-            exchange.show_what_came(now)
-            self._scheduler.post(exchange, self._laned.life_sign(event_id), now)
-        if self._exchanges or self._questions:
+            if self._was_silent(event_id) and not self._scheduler.has_queued(exchange):
+                exchange.show_what_came(now)
+                self._scheduler.post(exchange, self._laned.life_sign(event_id), now)
+        running = [*self._exchanges, *(pending.event_id for pending in self._questions)]
+        self._heard = {event_id: made for event_id in running if (made := self._laned.made(event_id)) is not None}
+        if running:
             self._watch_silence(now)
+
+    def _was_silent(self, event_id: str) -> bool:
+        """Whether nothing was told of it since the last look."""
+        return self._heard.get(event_id) == self._laned.made(event_id)
 
 
 def _kept_by(keeper: Keeper, source_of: Callable[[Requester], Source], requester: Requester) -> Source:

@@ -257,7 +257,7 @@ class Session(Generic[MessageT]):
 
     def _create(self, create: Create, size: int, now: float) -> None:
         self._services.grow(size + PER_EXCHANGE)
-        log_id = self._new_log_id(now)
+        log_id = create.log_id or self._new_log_id(now)
         event_id = create.event_id or log_id
         if self.is_running(event_id):
             detail = "eventId names an exchange that is still running; use another"

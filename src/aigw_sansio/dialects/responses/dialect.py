@@ -15,7 +15,7 @@ import msgspec
 
 from ...config import Config
 from ...events import SessionMode
-from ...exchanges.encoder import ResponseEncoder
+from ...exchanges.encoder import Progress, ResponseEncoder
 from ...exchanges.policy import ResponseMode
 from ...faults import Fault, WrongField
 from ...formats.answers.encoding import own_id
@@ -39,32 +39,31 @@ from .request import (
     read_message,
     without_steering,
 )
-from .response_object import REPEATED, ResponseObject
 from .stored import as_stored, from_stored, stored_size
-from .told import warm_up
 
 #: What a create takes in memory beside its message: bytes, measured with CPython 3.11.
 _TURN_BYTES: Final = 2048
 _COMPAT: Final = "compat"
 _ENDPOINT: Final = "responses"
 _TRUE: Final = msgspec.Raw(b"true")
+_NULL: Final = msgspec.Raw(b"null")
+#: Stands for the conversation of a create that generates nothing, when it is asked whether it may go.
+_NO_WORDS: Final = msgspec.Raw(b'"."')
+_NO_PROGRESS: Final = Progress(0, 0)
 #: A place in the items of a request.
 _ITEM: Final = re.compile(r"input\[(\d{1,9})\](.*)", re.DOTALL).fullmatch
 
 
 class _Running:
-    """A create that was begun. ``conversation``: with its input. ``encoder``: ``None`` until its exchange begins."""
+    """A create that was begun. ``conversation``: with its input. ``encoder`` makes all its messages."""
 
     __slots__ = (
         "conversation",
-        "created",
         "encoder",
         "lane",
         "listed",
-        "made",
         "model",
         "parent",
-        "repeated",
         "stored",
         "storing",
     )
@@ -74,10 +73,9 @@ class _Running:
         ask: Ask,
         conversation: Conversation,
         model: msgspec.Raw,
+        encoder: ResponsesEncoder,
         *,
-        shown_model: str,
         listed: int | None,
-        created: int,
         stored: bool,
         storing: Storing | None,
     ) -> None:
@@ -86,17 +84,9 @@ class _Running:
         self.conversation = conversation
         self.listed = listed  # the items of its own in that; None: its input is no array
         self.model = msgspec.Raw(bytes(model))
-        self.repeated = {name: msgspec.Raw(bytes(text)) for name, text in ask.body.items() if name in REPEATED}
-        self.repeated["model"] = msgspec.Raw(msgspec.json.encode(shown_model))
-        self.created = created
         self.stored = stored  # at its provider
         self.storing = storing  # in the host's store
-        self.encoder: ResponsesEncoder | None = None
-        self.made = -1  # messages when it was last asked: it was not
-
-    @property
-    def stream_id(self) -> str | None:
-        return self.lane or None
+        self.encoder = encoder
 
     def as_asked(self, fault: WrongField) -> WrongField:
         """``fault``, which is about all items of the conversation, for a client that wrote the last ones of them."""
@@ -150,8 +140,7 @@ class ResponsesDialect(LanedDialect):
     def held(self) -> int:
         held = self._memory.held
         for running in self._running.values():
-            if running.encoder is not None:
-                held += running.encoder.held
+            held += running.encoder.held
         return held
 
     # -- a create's way -----------------------------------------------------------------------------------------
@@ -224,35 +213,45 @@ class ResponsesDialect(LanedDialect):
             missing = unknown_call(items, conversation.calls)
             if missing is not None:
                 return self._refuse(ask, no_such_call(missing))
-        running = _Running(
-            ask,
-            conversation.with_items(items.text, calls_of(items)),
-            model,
-            shown_model=self._model_at(provider, model),
-            listed=items.listed,
+        conversation = conversation.with_items(items.text, calls_of(items))
+        stored = ask.generate and self._is_stored(ask, provider)
+        storing = storing if ask.generate and self._wants_store(ask, provider) else None
+        encoder = ResponsesEncoder(
+            _response_id(log_id),
+            request={**ask.body, "model": msgspec.Raw(msgspec.json.encode(self._model_at(provider, model)))},
+            stream_id=ask.lane or None,
+            previous_response_id=ask.parent,
+            store=stored,
+            room=None if storing is None else storing.most - stored_size(conversation, model),
             created=created,
-            stored=self._is_stored(ask, provider),
-            storing=storing if self._wants_store(ask, provider) else None,
+            most=self._limits.response_body_bytes,
         )
-        if not ask.generate:
-            return self._warm_up(running, log_id)
-        self._running[event_id] = running
+        self._running[event_id] = _Running(
+            ask, conversation, model, encoder, listed=items.listed, stored=stored, storing=storing
+        )
         previous = found.id if found is not None and items.text else ""
-        return Create(event_id, [self._step(ask, running.conversation, model, previous, len(items.text))])
+        steps = [self._step(ask, conversation, model, previous, len(items.text))]
+        return Create(event_id, steps, log_id=log_id, generates=ask.generate)
+
+    def admitted(self, event_id: str, completed: int) -> list[bytes]:
+        return self._running[event_id].encoder.generate_nothing(completed)
+
+    def call_off(self, event_id: str) -> None:
+        ask = self._waiting[event_id]
+        self._waiting[event_id] = ask._replace(body={}, input=_NULL, refusal=_CANCELLED)
 
     def carried(self, event_id: str) -> int:
         running = self._running.get(event_id)
         if running is None:
             return 0
-        repeated = sum(len(memoryview(value)) for value in running.repeated.values())
         parent = 0 if running.parent is None else 2 * bytes_of(running.parent)  # and in what its client is told
-        return running.conversation.size + repeated + parent
+        return running.conversation.size + running.encoder.repeated + parent
 
     def ended(self, event_id: str) -> ToStore | None:
         running = self._running.pop(event_id, None)
         if running is None:
             return None
-        outcome = None if running.encoder is None else running.encoder.outcome
+        outcome = running.encoder.outcome
         if outcome is None or outcome.status in ("failed", "error"):
             self._memory.forget(running.lane, running.parent)
             return None
@@ -271,16 +270,13 @@ class ResponsesDialect(LanedDialect):
         ask = None if event_id is None else self._not_begun(event_id)
         return [_told(_too_old(self._life_s), None if ask is None else ask.lane or None)]
 
-    def is_silent(self, event_id: str) -> bool:
+    def made(self, event_id: str) -> int | None:
         running = self._running.get(event_id)
-        if running is None or running.encoder is None:
-            return False
-        before, running.made = running.made, running.encoder.made
-        return before == running.made
+        return None if running is None else running.encoder.made
 
     def life_sign(self, event_id: str) -> list[bytes]:
         running = self._running.get(event_id)
-        return [] if running is None or running.encoder is None else running.encoder.life_sign()
+        return [] if running is None else running.encoder.life_sign()
 
     # -- Dialect ------------------------------------------------------------------------------------------------
 
@@ -290,19 +286,8 @@ class ResponsesDialect(LanedDialect):
     def encoder(
         self, event_id: str, log_id: str, *, mode: ResponseMode, listener: Listener | None
     ) -> ResponseEncoder[bytes]:
-        running = self._running[event_id]
-        storing = running.storing
-        encoder = running.encoder = ResponsesEncoder(
-            _response_id(log_id),
-            request=running.repeated,
-            stream_id=running.stream_id,
-            previous_response_id=running.parent,
-            store=running.stored,
-            room=None if storing is None else storing.most - stored_size(running.conversation, running.model),
-            created=running.created,
-            most=self._limits.response_body_bytes,
-            listener=listener,
-        )
+        encoder = self._running[event_id].encoder
+        encoder.listener = listener
         return encoder
 
     def pong(self) -> list[bytes]:
@@ -312,16 +297,13 @@ class ResponsesDialect(LanedDialect):
         raise AssertionError("the gateway itself has no response in this format")
 
     def refused(self, event_id: str, log_id: str, fault: Fault) -> list[bytes]:
-        running = self._running.get(event_id)
-        if running is None:
-            return [fault_message(fault, None)]
+        running = self._running[event_id]
         if isinstance(fault, WrongField):
             fault = running.as_asked(fault)
-        return [fault_message(fault, running.stream_id)]
+        return running.encoder.refused(fault, _NO_PROGRESS, None)
 
     def cancelled(self, event_id: str, log_id: str) -> list[bytes]:
-        running = self._running.get(event_id)
-        return [_told(_CANCELLED, None if running is None else running.stream_id)]
+        return self._running[event_id].encoder.cancelled(None, _NO_PROGRESS, None)
 
     def unusable(self, fault: Fault, running_id: str | None) -> list[bytes]:
         return [fault_message(fault, None)]
@@ -358,7 +340,9 @@ class ResponsesDialect(LanedDialect):
         if conversation.base is not None:
             body["previous_response_id"] = msgspec.Raw(msgspec.json.encode(conversation.base))
         lineage = Lineage(ask.lane)
-        if conversation.items or bytes(memoryview(ask.input)[:1]) == b"[":
+        if not ask.generate:
+            body["input"] = _NO_WORDS  # what may go on need not be what can be asked: a call without its result
+        elif conversation.items or bytes(memoryview(ask.input)[:1]) == b"[":
             whole = b"[%b]" % b",".join(conversation.items)
             body["input"] = msgspec.Raw(whole)
             if previous:
@@ -366,17 +350,6 @@ class ResponsesDialect(LanedDialect):
         body["stream"] = _TRUE
         query = msgspec.json.encode(body)
         return Step(provider=_COMPAT, endpoint=_ENDPOINT, headers=self._headers, query=query, lineage=lineage)
-
-    def _warm_up(self, running: _Running, log_id: str) -> Reply:
-        response = ResponseObject(
-            _response_id(log_id),
-            running.repeated,
-            previous_response_id=running.parent,
-            store=False,
-            created=running.created,
-        )
-        self._remember(running, response.id, Items(b""))
-        return Reply(warm_up(response, running.stream_id))
 
     def _remember(self, running: _Running, id: str, output: Items) -> Remembered:
         conversation = running.conversation.with_items(output.text, calls_of(output))
@@ -395,7 +368,7 @@ class ResponsesDialect(LanedDialect):
     def _lane_of(self, response_id: str) -> str | None:
         """The lane of a response that runs, or ran last there."""
         for running in self._running.values():
-            if running.encoder is not None and running.encoder.response_id == response_id:
+            if running.encoder.response_id == response_id:
                 return running.lane
         return self._memory.lane_of(response_id)
 

@@ -50,7 +50,7 @@ _NO_RESPONSE: Final[JsonObject] = {
 class ResponsesEncoder(ResponseEncoder[bytes]):
     """The messages of one exchange. ``made`` counts them, and those of :meth:`life_sign`."""
 
-    __slots__ = ("_committed", "_failed", "_listener", "_said", "_told", "made")
+    __slots__ = ("_committed", "_failed", "_said", "_told", "listener", "made")
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
         created: int,
         most: int,
         room: int | None = None,
-        listener: Listener | None,
+        listener: Listener | None = None,
     ) -> None:
         """``response_id``: for a provider that gives none. ``request``: what the client wrote, of
         :data:`.response_object.REPEATED` at least. ``store``: whether its provider keeps the response. ``created``: in
@@ -77,7 +77,7 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
             created=created,
         )
         self._told = ToldResponse(response, stream_id, most=most, room=room)
-        self._listener = listener
+        self.listener = listener
         self._committed = False
         self._failed: ResponseFailed | None = None
         self._said: JsonObject = {}  # the event in which the provider said that it failed
@@ -98,8 +98,13 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
         return self._told.held
 
     @property
+    def repeated(self) -> int:
+        """Bytes of memory that it holds of the request."""
+        return self._told.response.repeated
+
+    @property
     def reads_everything(self) -> bool:
-        return self._listener is not None
+        return self.listener is not None
 
     def attempt(self, step: int) -> None:
         self._rewind()
@@ -118,6 +123,10 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
             told.keep()
         return self._count(messages)
 
+    def generate_nothing(self, completed: int) -> list[bytes]:
+        """The messages of a response that is complete at the Unix time ``completed`` (seconds), without any output."""
+        return self._count(self._told.generate_nothing(completed))
+
     # -- streams ------------------------------------------------------------------------------------------------
 
     def begin(self, response: ProviderResponse, progress: Progress) -> list[bytes]:
@@ -127,7 +136,7 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
     def chunks(self, response: ProviderResponse, chunks: list[Chunk]) -> tuple[list[bytes], ResponseFailed | None]:
         """See :meth:`ResponseEncoder.chunks`. Every token takes this path."""
         told = self._told
-        copies = told.plain and self._listener is None
+        copies = told.plain and self.listener is None
         search, delta = response.search, told.lines.delta
         count = response.unsearched  # so many may hold a key, and those behind them the rest of it
         messages: list[bytes] = []
@@ -147,7 +156,7 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
                 if failed is not None or response.terminated:
                     return self._count(messages), failed
                 search = response.search
-            copies = told.plain and self._listener is None
+            copies = told.plain and self.listener is None
         return self._count(messages), None
 
     def chunk(self, response: ProviderResponse, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
@@ -155,22 +164,22 @@ class ResponsesEncoder(ResponseEncoder[bytes]):
 
     def texts(self, texts: Sequence[bytes], events: list[ProviderEvent]) -> list[bytes]:
         """See :meth:`ResponseEncoder.texts`. Every token of a translated response takes this path."""
-        if self._listener is not None:
-            self._listener(events)
+        if self.listener is not None:
+            self.listener(events)
         told = self._told
         if len(texts) == 1:
             return self._count(told.written(texts[0]))
         return self._count([message for text in texts for message in told.written(text)])
 
     def events(self, events: list[ProviderEvent]) -> list[bytes]:
-        if self._listener is not None:
-            self._listener(events)
+        if self.listener is not None:
+            self.listener(events)
         return []
 
     def _show(self, chunk: Chunk, events: list[ProviderEvent]) -> list[bytes]:
         """The messages of one chunk that was read."""
-        if self._listener is not None:
-            self._listener(events)
+        if self.listener is not None:
+            self.listener(events)
         told = self._told
         failed = next((event for event in events if type(event) is ResponseFailed), None)
         if failed is None and told.plain:

@@ -28,6 +28,8 @@ _CODES: Final[dict[FaultKind, str]] = {
     K.GOING_AWAY: "server_is_overloaded",
     K.SHUTDOWN: "server_is_overloaded",
 }
+#: What is refused again if it is asked again.
+_HOPELESS: Final = frozenset((K.INVALID_REQUEST, K.UNKNOWN_PROVIDER, K.UNAUTHORIZED, K.NOT_ALLOWED, K.MESSAGE_TOO_BIG))
 _TYPES: Final = {
     401: "authentication_error",
     403: "permission_error",
@@ -140,8 +142,16 @@ def failed_error(failed: ResponseFailed, said: JsonObject) -> JsonObject:
 
 
 def fault_error(fault: Fault) -> JsonObject:
-    """The member ``error`` of a response that ``fault`` broke off. ``type`` says what it was."""
-    return {"code": SERVER_ERROR, "message": fault.detail, "type": _CODES.get(fault.kind, fault.kind.value)}
+    """The member ``error`` of a response that ``fault`` broke off. ``type`` says what it was; the code is one of those
+    that clients know there, which decide by it whether they try again."""
+    message, code = fault.detail, SERVER_ERROR
+    if isinstance(fault, WrongField):
+        _, message = field_error(fault.problem, fault.field, fault.why)
+    if fault.http_status == 429:
+        code = "rate_limit_exceeded"
+    elif fault.kind in _HOPELESS:
+        code = "invalid_prompt"
+    return {"code": code, "message": message, "type": _CODES.get(fault.kind, fault.kind.value)}
 
 
 def type_of(status: int) -> str:

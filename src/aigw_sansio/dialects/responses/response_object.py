@@ -63,7 +63,7 @@ class ResponseObject:
     """Fills the ``response`` of one response. ``id`` is what its client calls it, ``provider_id`` what its provider
     does, if it has said so."""
 
-    __slots__ = ("_connection", "_named", "_needed", "_own_id", "_seen", "id", "provider_id")
+    __slots__ = ("_connection", "_named", "_needed", "_own_id", "_seen", "id", "provider_id", "repeated")
 
     def __init__(
         self,
@@ -85,6 +85,8 @@ class ResponseObject:
             "store": msgspec.Raw(b"true" if store else b"false"),
             "background": msgspec.Raw(b"false"),
         }
+        #: Bytes of memory that it keeps of the request.
+        self.repeated = 0
         self._needed = dict(_NEEDED)
         self._needed["created_at"] = (msgspec.Raw(b"%d" % created), b"123456789")
         for name in REPEATED:
@@ -92,6 +94,7 @@ class ResponseObject:
             if written is None:
                 continue
             given = written.copy()  # else it would keep the whole message of the client
+            self.repeated += len(memoryview(given))
             if name not in _NEEDED:
                 self._needed[name] = (_whole(name, given), b"")
             elif begins(given) in _NEEDED[name][1]:

@@ -191,6 +191,15 @@ class ToldResponse:
             return []
         return [*self.begin(), self._end("failed", failed_members(error), {}, usage)]
 
+    def generate_nothing(self, completed: int) -> list[bytes]:
+        """The events of a response without any output, which is complete at the Unix time ``completed`` (seconds)."""
+        out: list[bytes] = []
+        if self._stage == 0:
+            self._stage = 1
+            out.append(self._frame(CREATED, {}, "in_progress"))
+        at = msgspec.Raw(b"%d" % completed)
+        return [*out, self._end("completed", {"completed_at": at}, {}, UsageReported())]
+
     def refuse(self) -> None:
         """The client gets the message ``error`` instead of a response."""
         self.outcome = self._outcome("error", b"[]")
@@ -265,16 +274,6 @@ class ToldResponse:
 
     def _forget_items(self) -> None:
         self._items, self._next, self.held = {}, 0, 0
-
-
-def warm_up(response: ResponseObject, stream_id: str | None) -> list[bytes]:
-    """The two events of a request that is to generate nothing: its response has no output, and is complete when it
-    begins."""
-    lines = Lines(stream_id)
-    begun = response.fill({}, "in_progress")
-    usage = whole_usage(NULL, UsageReported())
-    ended = response.fill({"usage": usage, "completed_at": begun["created_at"]}, "completed")
-    return [lines.event(CREATED, {"response": begun}), lines.event("response.completed", {"response": ended})]
 
 
 def _response_of(members: Members) -> Members:

@@ -14,6 +14,8 @@ from aigw_sansio.dialects.responses.dialect import ResponsesDialect
 from aigw_sansio.exchanges.encoder import FinalResponse, Progress
 from aigw_sansio.faults import Fault, FaultKind, Side, WrongField
 
+UNKNOWN = Fault(FaultKind.UNKNOWN_PROVIDER, Side.CLIENT, "request.query.model names none")
+LIMITED = Fault(FaultKind.LIMIT_EXCEEDED, Side.CLIENT, "too many", retryable=True)
 FAULT = Fault(FaultKind.OVERLOADED, Side.GATEWAY, "full", retryable=True)
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", "status": "completed"}
 STORING = Storing(60, 10_000)
@@ -60,6 +62,17 @@ class Connection:
         self.dialect.encoder(turn.event_id, LOG_ID, mode="raw", listener=None)
         written = bytes(msgspec.json.decode(step.query, type=dict[str, msgspec.Raw]).get("input", msgspec.Raw(b"[]")))
         return found.lane, found.previous, json.loads(b"[" + written[found.since :]) if found.previous else None
+
+    def warm_up(self, id: str = LOG_ID, **members: object) -> list[dict[str, Any]]:
+        """A create that generates nothing, and may go: its messages."""
+        turn = self.send(generate=False, **members)
+        assert isinstance(turn, Turn)
+        create = self.dialect.begin(turn.event_id, id, 17, self.storing)
+        assert isinstance(create, Create)
+        assert (create.generates, create.log_id) == (False, id)
+        messages = [json.loads(message) for message in self.dialect.admitted(turn.event_id, 18)]
+        assert self.dialect.ended(turn.event_id) is None
+        return messages
 
     def refused(self, **members: object) -> dict[str, Any]:
         """A create that is refused when its turn has come: the error."""
@@ -179,17 +192,13 @@ def test_an_answer_to_no_call_is_refused_and_its_parent_is_gone() -> None:
 
 def test_a_warm_up_is_complete_and_can_be_gone_on_from() -> None:
     one = Connection("anthropic")
-    turn = one.send(model="m", stream_id="a", generate=False, input="Hi", instructions="Be brief.")
-    assert isinstance(turn, Turn)
-    reply = one.dialect.begin(turn.event_id, LOG_ID, 17)
-    assert isinstance(reply, Reply)
-    created, completed = map(json.loads, reply.messages)
+    created, completed = one.warm_up(model="m", stream_id="a", input="Hi", instructions="Be brief.")
     assert (created["type"], completed["type"]) == ("response.created", "response.completed")
     assert (completed["sequence_number"], completed["stream_id"]) == (1, "a")
     response = completed["response"]
     assert (response["output"], response["created_at"], response["store"]) == ([], 17, False)
     assert response["usage"]["total_tokens"] == 0
-    assert (created["response"]["completed_at"], response["completed_at"]) == (None, 17)
+    assert (created["response"]["completed_at"], response["completed_at"]) == (None, 18)
     _, body = one.ask(stream_id="a", previous_response_id=response["id"], input="On")
     assert body == {"model": "anthropic/m", "input": [user("Hi"), user("On")], "stream": True}
 
@@ -197,17 +206,9 @@ def test_a_warm_up_is_complete_and_can_be_gone_on_from() -> None:
 def test_a_warm_up_is_shown_as_a_response_would_be() -> None:
     """Its id and its model have the form of those that are generated, also if the model is that of its parent."""
     one = Connection(None)
-    turn = one.send(model="anthropic/m", generate=False, input="Hi")
-    assert isinstance(turn, Turn)
-    reply = one.dialect.begin(turn.event_id, LOG_ID, 17)
-    assert isinstance(reply, Reply)
-    first = json.loads(reply.messages[-1])["response"]
+    first = one.warm_up(model="anthropic/m", input="Hi")[-1]["response"]
     assert (first["id"], first["model"]) == (f"resp_{LOG_ID}", "m")
-    turn = one.send(generate=False, input="On", previous_response_id=first["id"])
-    assert isinstance(turn, Turn)
-    reply = one.dialect.begin(turn.event_id, "2", 17)
-    assert isinstance(reply, Reply)
-    second = json.loads(reply.messages[-1])["response"]
+    second = one.warm_up("2", input="On", previous_response_id=first["id"])[-1]["response"]
     assert (second["id"], second["model"]) == ("resp_2", "m")
     event_id, body = one.ask(input="On", previous_response_id=second["id"])
     assert (body["model"], body["input"]) == ("anthropic/m", [user("Hi"), user("On"), user("On")])
@@ -352,10 +353,54 @@ def test_who_is_turned_away_and_what_is_refused_later() -> None:
     one.dialect.ended(event_id)
     one.dialect.ended(event_id)
     assert not one.dialect.carried(event_id)
-    assert not one.dialect.is_silent(event_id)
+    assert one.dialect.made(event_id) is None
     assert not one.dialect.life_sign(event_id)
-    (error,) = map(json.loads, one.dialect.refused(event_id, LOG_ID, FAULT))
-    assert "stream_id" not in error
+
+
+def test_a_refusal_behind_a_sign_of_life_ends_the_response() -> None:
+    """Only what will be refused again has a code that tells clients not to ask again."""
+    one = Connection("anthropic")
+    for fault, code in ((FAULT, "server_error"), (UNKNOWN, "invalid_prompt"), (LIMITED, "rate_limit_exceeded")):
+        event_id, _ = one.ask(model="m", stream_id="a", input="Hi")
+        begun = list(map(json.loads, one.dialect.life_sign(event_id)))
+        assert [message["type"] for message in begun] == ["response.created", "response.in_progress"]
+        (failed,) = map(json.loads, one.dialect.refused(event_id, LOG_ID, fault))
+        assert (failed["type"], failed["sequence_number"], failed["stream_id"]) == ("response.failed", 2, "a")
+        assert failed["response"]["error"]["code"] == code
+        one.dialect.ended(event_id)
+    event_id, _ = one.ask(model="m", input="Hi")
+    one.dialect.life_sign(event_id)
+    (failed,) = map(json.loads, one.dialect.cancelled(event_id, LOG_ID))
+    assert failed["response"]["error"]["type"] == "cancelled"
+
+
+def test_one_that_is_called_off_ends_in_its_turn() -> None:
+    one = Connection()
+    turn = one.send(model="m", stream_id="a", input="x" * 1000)
+    assert isinstance(turn, Turn)
+    one.dialect.call_off(turn.event_id)
+    assert not one.dialect._waiting[turn.event_id].body
+    reply = one.dialect.begin(turn.event_id, LOG_ID, 1)
+    assert isinstance(reply, Reply)
+    (error,) = map(json.loads, reply.messages)
+    assert (error["status"], error["error"]["code"], error["stream_id"]) == (499, "cancelled", "a")
+
+
+def test_a_create_that_generates_nothing_is_asked_about_without_its_conversation() -> None:
+    """It may end with a call that has no result yet: the next create brings that."""
+    one = Connection("anthropic")
+    turn = one.send(model="m", generate=False, input=[user("Hi"), CALL], tools=[])
+    assert isinstance(turn, Turn)
+    create = one.dialect.begin(turn.event_id, LOG_ID, 17)
+    assert isinstance(create, Create)
+    assert json.loads(create.steps[0].query or b"") == {
+        "model": "anthropic/m", "tools": [], "input": ".", "stream": True
+    }  # fmt: skip
+    first = json.loads(one.dialect.admitted(turn.event_id, 18)[-1])
+    one.dialect.ended(turn.event_id)
+    result = {"type": "function_call_output", "call_id": "c1", "output": "4"}
+    _, body = one.ask(previous_response_id=first["response"]["id"], input=[result])
+    assert body["input"] == [user("Hi"), CALL, result]
 
 
 def test_the_life_of_a_connection_is_over() -> None:
@@ -392,13 +437,12 @@ def test_it_counts_what_it_holds() -> None:
     assert turn.size > 1000
     assert isinstance(one.dialect.begin(turn.event_id, LOG_ID, 1), Create)
     assert one.dialect.carried(turn.event_id) > 1000
-    assert not one.dialect.is_silent(turn.event_id), "its exchange has not begun"
+    assert one.dialect.made(turn.event_id) == 0
+    assert len(one.dialect.life_sign(turn.event_id)) == 2, "its exchange has not begun"
     one.dialect.encoder(turn.event_id, LOG_ID, mode="raw", listener=None)
-    assert not one.dialect.is_silent(turn.event_id), "it was not asked before"
-    assert one.dialect.is_silent(turn.event_id)
-    assert one.dialect.life_sign(turn.event_id)
-    assert not one.dialect.is_silent(turn.event_id)
-    assert one.dialect.is_silent(turn.event_id)
+    assert one.dialect.made(turn.event_id) == one.dialect.made(turn.event_id) == 2, "a question changes nothing"
+    assert len(one.dialect.life_sign(turn.event_id)) == 1
+    assert one.dialect.made(turn.event_id) == 3
     one.answer(turn.event_id, "r1")
     assert one.dialect.held > 1000
     one.ask(model="m", input="x")

@@ -7,7 +7,7 @@ from tests.reading.responses_messages import needs_schemas, valid
 from tests.rigs.responses_encoder import request
 
 from aigw_sansio.dialects.responses.response_object import ResponseObject
-from aigw_sansio.dialects.responses.told import ToldResponse, warm_up
+from aigw_sansio.dialects.responses.told import ToldResponse
 
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 
@@ -16,7 +16,7 @@ TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
 def test_a_warm_up_is_created_and_complete() -> None:
     asked = request(model="m", instructions="Be brief", tools=[TOOL, {"type": "web_search"}], tool_choice=None)
     response = ResponseObject("resp_1", asked, previous_response_id="resp_0", store=True, created=5)
-    messages = warm_up(response, "main")
+    messages = ToldResponse(response, "main", most=0).generate_nothing(7)
     first, last = valid(messages, schemas=["openai-sdk"])
     assert [first["type"], last["type"]] == ["response.created", "response.completed"]
     assert [first["sequence_number"], last["sequence_number"]] == [0, 1]
@@ -28,10 +28,14 @@ def test_a_warm_up_is_created_and_complete() -> None:
     assert (told["previous_response_id"], told["store"], told["created_at"]) == ("resp_0", True, 5)
     assert told["usage"]["total_tokens"] == 0
     assert first["response"]["usage"] is None
+    assert (first["response"]["completed_at"], told["completed_at"]) == (None, 7)
     response = ResponseObject(
         "resp_1", request(model="m", tools=[TOOL]), previous_response_id=None, store=False, created=5
     )
-    valid(warm_up(response, None))
+    one = ToldResponse(response, None, most=0)
+    valid([*one.begin(), *one.generate_nothing(7)])  # a sign of life came before
+    assert one.outcome is not None
+    assert one.outcome.status == "completed"
 
 
 def told(room: int | None = None) -> ToldResponse:
