@@ -1,17 +1,20 @@
 """A small world of clients of Responses: lanes, conversations, and providers that lie, fall silent and die.
 
 After every move: each lane is told its creates in order, each with one end and numbers without a gap; no more run than
-may; what goes on from a response goes to the provider with all that stood before it; what is held is bounded; the next
-deadline is later than now. ``python -m tests.world.responses --seconds 60 [--seed 7]`` runs random worlds.
+may; what goes on from a response goes to the provider with all that stood before it, unless it remembers that (a
+provider with ``native``); what is held is bounded; the next deadline is later than now. ``python -m tests.world.responses --seconds 60 [--seed 7]`` runs random worlds.
 """
 
+import hashlib
 import json
 import random
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from tests.rigs.parts import TRANSLATES
 from tests.world.random_runs import run_random
 
@@ -33,7 +36,9 @@ from aigw_sansio import (
     ResumeReading,
     Timeouts,
 )
-from aigw_sansio.events import ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
+from aigw_sansio.events import AttemptConnected, ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
+from aigw_sansio.wires.websocket.events import CloseReceived, PingReceived, PongReceived, TextMessage
+from aigw_sansio.wires.websocket.messages import Role, WebSocketWire
 
 Move = tuple[int, int, int]
 
@@ -50,6 +55,9 @@ CONFIG: Final = Config(
         send_high_water_bytes=600,
     ),
     timeouts=Timeouts(life_sign_s=20.0, responses_session_s=600.0, idle_s=100.0, end_grace_s=1.0, read_on_s=0.5),
+)
+NATIVE: Final = msgspec.structs.replace(
+    CONFIG, providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", native=True)}
 )
 LANES: Final = ("", "a", "b", "c", "d")
 TERMINAL: Final = ("response.completed", "response.incomplete", "response.failed", "error")
@@ -143,11 +151,43 @@ class Provider:
     streams: bool = False
     output: list[object] = field(default_factory=list)
     id: str = ""
+    key: bytes = b""  #: an upgrade waits for its answer
+    wire: WebSocketWire | None = None  #: it speaks WebSocket
+    latest: str | None = None  #: the response that it remembers, and all items up to its end
+    before: list[object] = field(default_factory=list)
+    reply: bytes = b""
+
+    @property
+    def is_socket(self) -> bool:
+        return self.wire is not None
+
+    def upgraded(self) -> bytes:
+        """The response to the upgrade."""
+        token = b64encode(hashlib.sha1(self.key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+        self.key, self.wire = b"", WebSocketWire(Role.SERVER, message_limit=1 << 20)
+        return (
+            b"HTTP/1.1 101 Yes\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: %b\r\n\r\n" % token
+        )
 
     def take(self, data: bytes) -> None:
+        if self.wire is not None:
+            for event in self.wire.receive_data(data):
+                if isinstance(event, TextMessage):
+                    must(self.request is None, "it was asked while it responds")
+                    self.request, self.streams, self.output = json.loads(event.data), False, []
+                elif isinstance(event, PingReceived):
+                    self.reply += self.wire.pong(event.payload)
+                else:
+                    must(isinstance(event, CloseReceived | PongReceived), event)
+            return
         self.data += data
         head, found, body = self.data.partition(b"\r\n\r\n")
-        if found:
+        if found and b"upgrade: websocket" in head.lower():
+            self.key = next(
+                line[19:] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: ")
+            )
+            self.data = b""
+        elif found:
             size = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             if len(body) >= size:
                 self.request, self.data = json.loads(body[:size]), body[size:]
@@ -161,8 +201,9 @@ def user(text: str) -> dict[str, object]:
 class World:
     """A gateway, its clients and its providers."""
 
-    def __init__(self) -> None:
-        self.gateway = Gateway(CONFIG, b"a seed of the world", 1_700_000_000.0, TRANSLATES)
+    def __init__(self, *, native: bool = False) -> None:
+        """``native``: its provider speaks WebSocket, too."""
+        self.gateway = Gateway(NATIVE if native else CONFIG, b"a seed of the world", 1_700_000_000.0, TRANSLATES)
         self.now = 100.0
         self.clients: list[Client] = []
         self.dials: list[ConnId] = []
@@ -172,6 +213,7 @@ class World:
         self.responses = 0
         self.begun = self.ended = self.opened = self.closed = 0
         self.done: list[str] = []
+        self.remembered = self.reused = 0  #: requests without what the provider remembers; over sockets used before
         self.signs = 0
         self.left: list[Client] = []  # those that have gone
         self.moves: list[Callable[[int, int], object]] = [
@@ -179,6 +221,8 @@ class World:
             self._dial, self._dial, self._answer, self._answer, self._answer, self._answer, self._answer, self._lie,
             self._die, self._time, self._takes, self._leave, self._host_cancels,
         ]  # fmt: skip
+        if native:  # its sockets live long enough to be used again
+            self.moves += [*[self._go_on] * 3, *[self._answer] * 8]
         self._open(0, 0)
 
     def move(self, move: Move) -> None:
@@ -221,9 +265,13 @@ class World:
         self.begun += isinstance(event, RequestAdmitted)
         self.opened += isinstance(event, SessionOpened)
         self.closed += isinstance(event, SessionEnded)
+        self.reused += isinstance(event, AttemptConnected) and self._is_socket(event.conn) and event.reach == "reused"
         if isinstance(event, ExchangeEnded):
             self.ended += 1
             self.done.append(event.how)
+
+    def _is_socket(self, conn: ConnId) -> bool:
+        return conn in self.providers and self.providers[conn].is_socket
 
     def _release(self, conn: ConnId) -> None:
         self.flushed.discard(conn)
@@ -243,10 +291,14 @@ class World:
         provider = self.providers.get(conn)
         if provider is not None:
             data = self.gateway.data_to_send(conn)
+            before = provider.request
             provider.take(data)
-            if provider.request is not None and data:
-                self._check_request(provider.request)
+            if provider.request is not None and provider.request is not before:
+                self._check_request(provider, provider.request)
             self.gateway.data_sent(conn, len(data), self.now)
+            if provider.reply and conn in self.providers:
+                reply, provider.reply = provider.reply, b""
+                self.gateway.receive_data(conn, reply, self.now)
             return bool(data)
         client = next((one for one in self.clients if one.conn == conn), None)
         if client is None or not client.taking:
@@ -261,17 +313,22 @@ class World:
     def _client(self, conn: ConnId) -> Client:
         return next(client for client in self.clients if client.conn == conn)
 
-    def _check_request(self, body: dict[str, Any]) -> None:
-        """What a provider gets holds the conversation, and nothing of the connection."""
-        must(not {"stream_id", "previous_response_id", "generate", "client_metadata", "type"} & body.keys(), body)
-        must(body["stream"] is True and body["store"] is False, body)
+    def _check_request(self, provider: Provider, body: dict[str, Any]) -> None:
+        """What a provider gets holds the conversation, or what is new in it, and nothing of the connection."""
+        must(not {"stream_id", "generate", "client_metadata"} & body.keys(), body)
+        must(body.get("type") == ("response.create" if provider.is_socket else None), body)
+        must(body.get("stream") is (None if provider.is_socket else True) and body["store"] is False, body)
+        known = body.get("previous_response_id")
+        self.remembered += known is not None
+        must(known is None or (provider.is_socket and known == provider.latest), body)
+        provider.before = [*([] if known is None else provider.before), *body["input"]]
         number = int(body["metadata"]["n"])
         for client in self.clients:
             for lane in client.lanes.values():
                 for asked in lane:
                     if asked.number == number:
                         before = [] if asked.parent is None else client.known[asked.parent]
-                        must(body["input"] == [*before, user(asked.text)], body)
+                        must(provider.before == [*before, user(asked.text)], body)
 
     # -- moves --------------------------------------------------------------------------------------------------
 
@@ -309,7 +366,8 @@ class World:
             client = self.clients[who % len(self.clients)]
             if client.known:
                 ids = list(client.known)
-                lane = LANES[much % len(LANES)]
+                resting = [one for one, asked in client.lanes.items() if not asked and client.latest.get(one)]
+                lane = resting[much % len(resting)] if resting and much % 2 else LANES[much % len(LANES)]
                 latest = client.latest.get(lane)
                 parent = latest if latest is not None and much % 4 else ids[much % len(ids)]
                 self._say(client, lane, previous_response_id=parent)
@@ -340,7 +398,7 @@ class World:
             self.flushed.add(conn)
 
     def _at_work(self, who: int) -> Provider | None:
-        working = [provider for provider in self.providers.values() if provider.request is not None]
+        working = [one for one in self.providers.values() if one.request is not None or one.key]
         return working[who % len(working)] if working else None
 
     def _says(self, provider: Provider, *events: dict[str, object]) -> None:
@@ -349,15 +407,27 @@ class World:
             provider.streams = True
             self.responses += 1
             provider.id = f"resp_{self.responses}"
-            data = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+            data = (
+                b""
+                if provider.is_socket
+                else b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+            )
         for event in events:
-            text = b"data: %b\n\n" % json.dumps(event).encode()
-            data += b"%x\r\n%b\r\n" % (len(text), text)
+            text = json.dumps(event).encode()
+            if provider.wire is not None:
+                data += provider.wire.text(text)
+            else:
+                text = b"data: %b\n\n" % text
+                data += b"%x\r\n%b\r\n" % (len(text), text)
         self.gateway.receive_data(provider.conn, data, self.now)
 
     def _answer(self, who: int, much: int) -> None:
         provider = self._at_work(who)
         if provider is None:
+            return
+        if provider.key:
+            refusal = b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n"
+            self.gateway.receive_data(provider.conn, refusal if much % 8 == 7 else provider.upgraded(), self.now)
             return
         if not provider.streams:
             self._says(provider)
@@ -376,8 +446,12 @@ class World:
             return
         status = ("completed", "incomplete")[much % 8 == 7]
         response = {"id": provider.id, "object": "response", "status": status, "output": provider.output}
+        provider.latest, provider.before = provider.id, [*provider.before, *provider.output]
+        if provider.is_socket:
+            provider.request = None  # first: the next one may come at once
         self._says(provider, {"type": f"response.{status}", "response": response})
-        self._over(provider, b"0\r\n\r\n")
+        if not provider.is_socket:
+            self._over(provider, b"0\r\n\r\n")
 
     def _over(self, provider: Provider, data: bytes) -> None:
         provider.request = None
@@ -386,7 +460,10 @@ class World:
 
     def _lie(self, who: int, much: int) -> None:
         provider = self._at_work(who)
-        if provider is None:
+        if provider is None or provider.key:
+            return
+        if provider.wire is not None and not provider.streams:
+            self._refuse_over_socket(provider, provider.wire, much)
             return
         bodies = (
             b'{"error":{"message":"no","code":"nope","type":"t"}}', b'{"error":"no"}', b"<html>", b"", b"[1]", b"{}",
@@ -399,6 +476,8 @@ class World:
             head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
             self._over(provider, head + body)
             return
+        if provider.is_socket and much % 8 in (4, 5):  # its end
+            provider.request, provider.latest, provider.before = None, None, []
         response: dict[str, object] = {"id": "resp_other", "output": None}
         self._says(
             provider,
@@ -409,6 +488,24 @@ class World:
             )[much % 8],
         )  # fmt: skip
 
+    def _refuse_over_socket(self, provider: Provider, wire: WebSocketWire, much: int) -> None:
+        """An error in place of a response, or something that is none."""
+        code = ("previous_response_not_found", "websocket_connection_limit_reached", "rate_limit_exceeded", "")[
+            much % 4
+        ]
+        if code == "previous_response_not_found" and "previous_response_id" not in (provider.request or {}):
+            code = "nope"
+        if much // 4 % 4 < 3:
+            error = {"code": code, "message": "no", "type": "invalid_request_error"}
+            whole = {"type": "error", "error": error, "status": (400, 429, 503, None)[much // 16 % 4]}
+            provider.request, provider.latest, provider.before = None, None, []
+            self.gateway.receive_data(
+                provider.conn, wire.text(json.dumps({"error": error} if much % 8 == 3 else whole).encode()), self.now
+            )
+        else:
+            odd = (wire.text(b"<html>"), wire.binary(b'{"type":7}'), wire.ping(b"x"), wire.pong(b""))[much % 4]
+            self.gateway.receive_data(provider.conn, odd, self.now)
+
     def _die(self, who: int, much: int) -> None:
         provider = self._at_work(who)
         if provider is None:
@@ -416,6 +513,9 @@ class World:
         if much % 2:
             self.gateway.connection_lost(provider.conn, "reset", self.now)
             self._release(provider.conn)
+        elif provider.wire is not None and much % 4:
+            provider.request = None
+            self.gateway.receive_data(provider.conn, (provider.wire.close(1011), b"\xff\x00")[much % 8 == 6], self.now)
         else:
             provider.request = None
             self.gateway.receive_eof(provider.conn, self.now)
@@ -467,7 +567,7 @@ class World:
             client.taking = True
             self.flushed.add(client.conn)
         self.settle()
-        for _ in range(200):
+        for _ in range(400):
             if self.dials:
                 self._dial(0, 0)
             elif (provider := self._at_work(0)) is not None:
@@ -484,14 +584,15 @@ class World:
             must(not any(client.lanes.values()), f"never told of {client.lanes}")
             self._leave(self.clients.index(client), 0)
             self.settle()
+        must(not any(one.key or one.is_socket for one in self.providers.values()), "a socket outlives its session")
         snapshot = self.gateway.snapshot()
         must(snapshot["sessions"] == snapshot["exchanges"] == 0, snapshot)
         must((self.begun, self.opened) == (self.ended, self.closed), (self.begun, self.ended, self.opened, self.closed))
 
 
-def run(moves: Sequence[Move]) -> World:
+def run(moves: Sequence[Move], *, native: bool = False) -> World:
     """A whole world."""
-    world = World()
+    world = World(native=native)
     world.settle()
     for move in moves:
         world.move(move)
@@ -505,4 +606,6 @@ def random_moves(seed: int, count: int = 150) -> list[Move]:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run_random("random worlds of clients of Responses", lambda seed: run(random_moves(seed))))
+    raise SystemExit(
+        run_random("random worlds of clients of Responses", lambda seed: run(random_moves(seed), native=seed % 2 == 1))
+    )

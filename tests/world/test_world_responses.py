@@ -8,14 +8,15 @@ from tests.world.responses import Move, random_moves, run
 byte = st.integers(0, 255)
 
 
-@given(st.lists(st.tuples(byte, byte, byte), max_size=60))
-def test_laws_hold(moves: list[Move]) -> None:
-    run(moves)
+@given(st.lists(st.tuples(byte, byte, byte), max_size=60), st.booleans())
+def test_laws_hold(moves: list[Move], native: bool) -> None:
+    run(moves, native=native)
 
 
+@pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("seed", range(20))
-def test_seeds(seed: int) -> None:
-    run(random_moves(seed))
+def test_seeds(seed: int, native: bool) -> None:
+    run(random_moves(seed), native=native)
 
 
 def test_everything_happens() -> None:
@@ -24,3 +25,11 @@ def test_everything_happens() -> None:
     assert sum(world.asked for world in worlds) > sum(world.begun for world in worlds) > 200
     assert max(len(client.known) for world in worlds for client in world.left) > 3
     assert any(world.signs for world in worlds)
+
+
+def test_everything_happens_with_sockets_on_both_sides() -> None:
+    worlds = [run(random_moves(seed), native=True) for seed in range(20, 40)]
+    assert {how for world in worlds for how in world.done} >= {"done", "created", "error", "gone", "cancelled"}
+    assert sum(world.begun for world in worlds) > 200
+    assert sum(world.remembered for world in worlds) > 10
+    assert sum(world.reused for world in worlds) > 20

@@ -30,6 +30,7 @@ from aigw_sansio.wires.websocket.messages import (
 from . import openai
 from .gemini_live import GeminiLive
 from .openai_realtime import OpenAIRealtime
+from .openai_responses import ResponsesSession
 from .realtime import (
     Action,
     Echo,
@@ -55,6 +56,7 @@ _GEMINI: Final = "/ws/google.ai.generativelanguage.v1{}.GenerativeService.BidiGe
 #: Path -> the session that answers there.
 REALTIME_ROUTES: Final[dict[str, SessionFactory]] = {
     "/v1/realtime": OpenAIRealtime,
+    "/v1/responses": ResponsesSession,
     _GEMINI.format("beta"): GeminiLive,
     _GEMINI.format("alpha"): GeminiLive,
     "/echo": lambda query, options: Echo(),

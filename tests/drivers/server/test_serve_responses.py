@@ -65,6 +65,39 @@ async def test_another_socket_goes_on_from_what_is_stored(driver: DriverName) ->
                     parent = message["response"]["id"]
 
 
+async def served_natively(driver: DriverName, query: str = "") -> list[tuple[str, str, int, str | None, int | None]]:
+    """Two turns in two lanes, with a provider that may be asked over WebSockets. Returns what it saw of each request:
+    method and path, messages, how it ended, and the code of our close frame."""
+    async with LoopbackProvider.start() as provider:
+        own = ProviderSettings(base_url=f"{provider.base_url}/v1{query}", native=True)
+        settings = Settings(config=Config(providers={"openai": own}), server=ServerSettings(port=0))
+        with anyio.fail_after(60):
+            async with running(settings, driver=driver) as up:
+                url = f"{up.url}/v1/local/default/openai/responses"
+                check_two_turns(await two_turns_in_two_lanes(url, "m"))
+                await provider.until(lambda: all(one.how is not None for one in provider.seen))
+        return sorted((one.method, one.path, one.messages_received, one.how, one.close_code) for one in provider.seen)
+
+
+async def test_sockets_on_both_sides(driver: DriverName) -> None:
+    assert await served_natively(driver) == [("GET", "/v1/responses", 2, "closed", 1000)] * 2
+
+
+OVER_HTTP = [("POST", "/v1/responses", 0, "complete", None)] * 4
+
+
+async def test_a_provider_that_refuses_the_upgrade_is_asked_over_http(driver: DriverName) -> None:
+    *sockets, a, b, c, d = await served_natively(driver, "?loopback_refuse=404")
+    assert [a, b, c, d] == OVER_HTTP
+    assert set(sockets) == {("GET", "/v1/responses", 0, "refused", None)}
+    assert len(sockets) <= 2  # one for each lane, if both were dialled at once
+
+
+async def test_sockets_that_break_are_followed_by_requests_over_http(driver: DriverName) -> None:
+    sockets = [("GET", "/v1/responses", 1, "reset", None)] * 4
+    assert await served_natively(driver, "?loopback_break=reset&loopback_after=1") == [*sockets, *OVER_HTTP]
+
+
 async def test_a_client_cancels_by_going(driver: DriverName) -> None:
     """Its provider says nothing, and sees its connection end."""
     asked, gone = anyio.Event(), anyio.Event()
