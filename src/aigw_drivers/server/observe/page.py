@@ -47,6 +47,7 @@ _FILES: Final = {
     "": ("index.html", "text/html; charset=utf-8"),
     "style.css": ("style.css", "text/css; charset=utf-8"),
     "script.js": ("script.js", "text/javascript; charset=utf-8"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
 }
 EVENTS: Final = "events"
 #: Seconds for which a state counts as one of now.

@@ -234,11 +234,11 @@ def test_the_document_loads_nothing_from_elsewhere_and_has_no_code_in_it() -> No
     text = asset("")
     tags = Tags(text)
     assert [one["src"] for one in tags.all("script")] == ["/page/script.js"]
-    assert [one["href"] for one in tags.all("link")] == ["/page/style.css"]
+    assert [one["href"] for one in tags.all("link")] == ["/page/icon.svg", "/page/style.css"]
     assert not tags.all("style")
     for _, attributes in tags.found:
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
-    for name in ("", "style.css", "script.js"):
+    for name in ("", "style.css", "script.js", "icon.svg"):
         found = asset(name).replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?:|//[a-z]|url\(|@import|innerHTML|eval\(|document\.write", found)
 
