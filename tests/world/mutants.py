@@ -429,7 +429,7 @@ FAULTS: list[Mutant] = [
     Mutant(
         "a closed pipe has one deadline, whatever its peer takes",
         "engine.connection",
-        "            self._close_timer.arm(now + self.services.config.timeouts.close_s)  # counts from the last progress\n",
+        "            self._arm_close(now)  # counts from the last progress\n",
         "            pass\n",
     ),
     Mutant(

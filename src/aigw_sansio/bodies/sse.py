@@ -104,7 +104,7 @@ class SseDecoder:
         self._steps = 0  # that this call may still take
         self._document = bytearray()  # a JSON document that goes on after an empty line
         self._event = ""  # the name given to that document
-        self._scanner = NestingScanner()
+        self._scanner: NestingScanner | None = None  # of that document
         self._at_start = True
         self._after_cr = False
         self._between = False  # no block or document is open
@@ -255,6 +255,7 @@ class SseDecoder:
             lines, words, ended = saved.lines, saved.words, saved.ended
         elif documents and block[:1] == b":" and _LF not in block:
             return True
+        scanner = self._scanner
         size = len(block)
         while position < size:
             if self._steps <= 0:
@@ -270,9 +271,10 @@ class SseDecoder:
                 )
                 return False
             if document >= 0:
-                end = self._scanner.scan(block, position, self._steps)
-                self._steps -= self._scanner.used
-                position = self._scanner.at
+                assert scanner is not None, "a document has begun"
+                end = scanner.scan(block, position, self._steps)
+                self._steps -= scanner.used
+                position = scanner.at
                 if end >= 0:
                     self._document += block[document:end]
                     self._append_document(bytes(self._document), self._event, chunks)
@@ -286,7 +288,7 @@ class SseDecoder:
                 lines, words = [], []
                 document = position = found.end()
                 self._event, event = event, ""
-                self._scanner = NestingScanner()
+                self._scanner = scanner = NestingScanner()
                 continue
             end = block.find(b"\n", position)
             if end < 0:
@@ -304,7 +306,8 @@ class SseDecoder:
             position = end + 1
         self._block = None
         if document >= 0:
-            self._continue_document(block[document:])
+            assert scanner is not None, "a document has begun"
+            self._continue_document(scanner, block[document:])
         else:
             self._append_event(lines, words, event, chunks, ended=ended)
         return True
@@ -335,9 +338,9 @@ class SseDecoder:
                 self._on_done()
         return self.done
 
-    def _continue_document(self, piece: bytes) -> None:
+    def _continue_document(self, scanner: NestingScanner, piece: bytes) -> None:
         """Keep ``piece``, already scanned, and the empty line after it, which is part of the document."""
-        self._scanner.scan(b"\n\n", 0)
+        scanner.scan(b"\n\n", 0)
         self._document += piece
         self._document += b"\n\n"
 

@@ -241,7 +241,7 @@ class MessagesConnection(PipeConnection):
     def _close_by(self, effect: Refuse | CloseMessages, now: float) -> None:
         if not self.closing:
             self.closing = True
-            self._close_timer.arm(now + self.services.config.timeouts.close_s)
+            self._arm_close(now)
             self.services.effects.append(effect)
 
     def _let_go(self, now: float) -> MessageReceiver | None:

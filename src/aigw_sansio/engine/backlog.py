@@ -51,7 +51,7 @@ class Backlog:
     def __init__(self, turns: Turns, owner: BacklogOwner) -> None:
         self._turns = turns
         self._owner: BacklogOwner = owner
-        self._ends: list[Callable[[float], None]] = []
+        self._ends: tuple[Callable[[float], None], ...] = ()
         #: The peer is paused: not everything is read.
         self.holds = False
         #: The rest is left for a later turn.
@@ -93,12 +93,12 @@ class Backlog:
 
     def end_later(self, end: Callable[[float], None]) -> None:
         """Call ``end(now)`` when everything is read."""
-        self._ends.append(end)
+        self._ends += (end,)
 
     def close(self) -> None:
         """The connection is over for its reader, which this does not refer to any more. Nothing is left."""
         self._owner = _NOBODY
-        self._ends.clear()
+        self._ends = ()
         self.holds = self.waits = False
         self._turns.withdraw(self)
 
@@ -108,6 +108,6 @@ class Backlog:
         if not self.waits:
             self.holds = False
             self._owner.resume_peer(now)
-            ends, self._ends = self._ends, []
+            ends, self._ends = self._ends, ()
             for end in ends:
                 end(now)

@@ -11,6 +11,7 @@ from ..errors import LocalProtocolError
 from ..ids import ConnId
 from .send_buffer import SendBuffer
 from .services import Services
+from .timers import NO_TIMER
 
 #: Why a peer is paused, as bits: its owner takes no more, a turn did not suffice, the process's memory is used up.
 PAUSED_BY_OWNER: Final = 1
@@ -89,7 +90,7 @@ class Connection:
         #: Takes the bytes once the connection carries one WebSocket and nothing else.
         self.receiver: PipeReceiver | None = None
         self._flush = Flush(conn)
-        self._close_timer = services.timers.timer(self._on_stall)
+        self._close_timer = NO_TIMER
         self._stall_timer = services.timers.timer(self._on_stall)
         self._stall_s = services.config.timeouts.write_stall_s
 
@@ -138,7 +139,7 @@ class Connection:
         if size and not self.aborted:
             self._stall_timer.arm(now + self._stall_s)
         if self.closing and not self.aborted:
-            self._close_timer.arm(now + self.services.config.timeouts.close_s)  # counts from the last progress
+            self._arm_close(now)  # counts from the last progress
         if self.receiver is not None:
             self.receiver.data_sent(size, now)
 
@@ -234,8 +235,13 @@ class Connection:
             self.services.close(self.conn, abort=True)
         elif not self.closing:
             self.closing = True
-            self._close_timer.arm(now + self.services.config.timeouts.close_s)
+            self._arm_close(now)
             self.services.close(self.conn, abort=False)
+
+    def _arm_close(self, now: float) -> None:
+        """We close: ``close_s`` begins, again."""
+        deadline = now + self.services.config.timeouts.close_s
+        self._close_timer = self.services.timers.arm(self._close_timer, self._on_stall, deadline)
 
     def _on_stall(self, now: float) -> None:
         """The peer took no bytes within ``write_stall_s``; or, once closing, it neither took bytes nor closed within

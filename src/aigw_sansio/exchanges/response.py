@@ -99,7 +99,7 @@ class ProviderResponse:
             if coding is None and self.framing is Framing.WHOLE:
                 self.fault = announced_too_large(headers, limits.response_body_bytes)
         self._coding: ContentDecoder | None = coding if isinstance(coding, ContentDecoder) else None
-        self._undecoded = bytearray()  # it grows with every read while the client takes nothing
+        self._undecoded: bytes | bytearray = b""  # it grows with every read while the client takes nothing
         #: ``next_chunks`` has nothing more before more of the body comes.
         self.needs_data = True
         #: If it has more: the bytes that its last call counts in a turn, besides the chunks that it returned.
@@ -169,6 +169,7 @@ class ProviderResponse:
         if self._coding is not None:
             self._coding.feed(data)
         else:
+            self._undecoded = self._undecoded or bytearray()
             self._undecoded += data
         self.needs_data = False
         self.buffered = self._decoder.buffered + len(self._undecoded) + (self._coding.buffered if self._coding else 0)
@@ -182,7 +183,7 @@ class ProviderResponse:
         if coding is None:
             if self._undecoded:
                 data = b"".join((self._undecoded, data))
-                self._undecoded = bytearray()
+                self._undecoded = b""
             elif not data and self.needs_data:
                 return []
             hidden = self.hidden
@@ -268,7 +269,7 @@ class ProviderResponse:
             self._own.close()
         self._decoder = BinaryDecoder()  # the decoder may refer to this response
         self._coding = None
-        self._undecoded = bytearray()
+        self._undecoded = b""
         self.buffered = 0
 
     def _choose_decoder(self, *, sse: bool) -> BodyDecoder:

@@ -33,6 +33,8 @@ from .values import BROKEN, JsonObject, describe, parse, word
 
 #: The most choices (parallel alternatives) in a response; OpenAI's ``n`` ends at 128.
 CHOICES: Final = 128
+#: None of them. Each empty set that is made takes 216 bytes.
+NO_CHOICES: Final[frozenset[int]] = frozenset()
 #: How often the short way to read text may be tried in vain.
 _MOST_TRIES: Final = 8
 
@@ -69,7 +71,7 @@ class BaseReader:
         self._whole = False
         self._choices: dict[int, bool] = {}  # all that came, and whether they said anything
         self._ends: dict[int, str | None] = {}
-        self._ended: frozenset[int] = frozenset()
+        self._ended = NO_CHOICES
         self._usage: UsageReported | None = None
 
     @cached_property
@@ -189,7 +191,7 @@ class BaseReader:
         self._started = self._failed = self._after_text = False
         self._choices.clear()
         self._ends.clear()
-        self._ended = frozenset()
+        self._ended = NO_CHOICES
         self._usage = None
 
     def unknown(self, value: JsonObject, out: list[ProviderEvent]) -> None:

@@ -29,6 +29,7 @@ from ..engine.client import Client
 from ..engine.connection import Connection
 from ..engine.fsm import Machine
 from ..engine.services import Services
+from ..engine.timers import NO_TIMER
 from ..engine.turns import PORTION_FRAMES
 from ..faults import Fault, FaultKind, Side
 from ..origin import Origin, read_proxy
@@ -91,7 +92,7 @@ class UpstreamConnection(Connection):
         self._stalled = False  # the provider takes no bytes: neither would it on another connection
         self._settings_version = 0
         self._idle_timer = services.timers.timer(self._on_idle)
-        self._ping_timer = services.timers.timer(self._on_silence)
+        self._ping_timer = NO_TIMER
 
     # -- for the pool -------------------------------------------------------------------------------------------
 
@@ -208,10 +209,11 @@ class UpstreamConnection(Connection):
             self.wire = Http2Client(
                 max_streams=limits.streams_per_connection, head_bytes=size, head_fields=fields, portion=PORTION_FRAMES
             )
+            self._ping_timer = self.services.timers.timer(self._on_silence)
         else:
             self.wire = Http1Client(size, fields)
         self._pump(now)
-        self._arm_idle(now)
+        self._idle_timer.arm(now + self.services.config.timeouts.pool_idle_s)
         self._pool.connection_ready(self, now)
 
     def connect_failed(self, reason: str, now: float) -> None:
@@ -401,11 +403,8 @@ class UpstreamConnection(Connection):
             if broken or unread or not self.wire.reusable:
                 self._end(now, abort=broken or unread)
                 return
-            self._arm_idle(now)
+            self._idle_timer.arm(now + self.services.config.timeouts.pool_idle_s)
         self._pool.capacity_changed(self, now)
-
-    def _arm_idle(self, now: float) -> None:
-        self._idle_timer.arm(now + self.services.config.timeouts.pool_idle_s)
 
     def _on_idle(self, now: float) -> None:
         if not self.ready:

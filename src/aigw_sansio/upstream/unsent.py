@@ -41,3 +41,5 @@ class UnsentRequests:
                 if self._ends.pop(call, None) is not None:  # a handler may have ended others
                     call.sent, call.sent_at = True, now
                     call.handler.request_sent(now)
+            if not self._ends:
+                self._ends = {}  # one that was in use takes three times the memory, as long as a stream goes on

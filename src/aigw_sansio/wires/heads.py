@@ -41,19 +41,19 @@ class HeadGate:
 
     def __init__(self, limit: int) -> None:
         """``limit``: the largest head in bytes, blank line included."""
-        self._buffer = bytearray()
+        self._buffer: bytearray | None = None
         self._limit = limit
         self._scanned = 0
 
     @property
     def started(self) -> bool:
         """Whether any byte of a head has come."""
-        return bool(self._buffer)
+        return self._buffer is not None
 
     @property
     def held(self) -> int:
         """Bytes of a head that is not complete."""
-        return len(self._buffer)
+        return len(self._buffer or b"")
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | int | None:
         """More bytes. Returns ``(head, rest)`` once the head is complete; ``None`` while it is not; the number of bytes
@@ -62,13 +62,14 @@ class HeadGate:
         Empty lines before a request or response are skipped (RFC 9112 section 2.2).
         """
         buffer = self._buffer
-        if not buffer:
+        if buffer is None:
             data = data.lstrip(b"\r\n")
             if not data:
                 return None
             found = _END_OF_HEAD.search(data)
             if found is not None and found.end() <= self._limit:  # in one read, as nearly all: nothing need be kept
                 return data[: found.end()], data[found.end() :]
+            self._buffer = buffer = bytearray()
         buffer += data
         found = _END_OF_HEAD.search(buffer, max(0, self._scanned - 3))
         end = found.end() if found else len(buffer)
@@ -78,7 +79,7 @@ class HeadGate:
             self._scanned = end
             return None
         head, rest = bytes(buffer[:end]), bytes(buffer[end:])
-        self._buffer = bytearray()
+        self._buffer = None
         self._scanned = 0
         return head, rest
 

@@ -24,7 +24,7 @@ from ...events import (
     TextDelta,
     Unrecognised,
 )
-from ..base import BaseReader, ToolKind, choice_of
+from ..base import NO_CHOICES, BaseReader, ToolKind, choice_of
 from ..errors import embedded_error
 from ..values import JsonObject, arr, base64_size, count, obj, text, word
 from .content_parts import place_in_text, read_image, read_parts, read_reasoning
@@ -70,7 +70,7 @@ class OpenAIChatReader(BaseReader):
         self._id: str | None = None
         self._model: str | None = None
         self._thought: dict[int, bool] = {}  # the choices with reasoning; whether it comes in ``reasoning_details``
-        self._blank: frozenset[int] = frozenset()  # the choices whose finish reason is ""
+        self._blank = NO_CHOICES  # the choices whose finish reason is ""
 
     def read_plain(self, data: bytes) -> list[ProviderEvent]:
         plain = read_text_chunk(data)

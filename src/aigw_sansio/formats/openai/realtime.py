@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 import msgspec
 
 from ...events import AudioDelta, ProviderEvent, ResponseFinished, TextDelta, UsageReported
+from ..base import NO_CHOICES
 from ..errors import response_failed
 from ..finish_reasons import map_reason
 from ..speech.seconds import seconds
@@ -161,7 +162,7 @@ class OpenAIRealtimeReader(OpenAIResponsesReader):
         if response_id != self._response:
             self._usage = None
             self._ends.clear()
-            self._ended = frozenset()
+            self._ended = NO_CHOICES
         self.response_id = self._response = response_id
 
     def _read_done(self, value: JsonObject, response: JsonObject, out: list[ProviderEvent]) -> None:
