@@ -89,9 +89,7 @@ class Timeouts(msgspec.Struct, frozen=True, kw_only=True, metaclass=Named):
     client_idle_s: float | None = None  #: a universal socket without an exchange or a message
     session_s: float | None = None  #: a WebSocket's longest life
     responses_session_s: float | None = 3600.0  #: the longest life of one that speaks Responses; what runs is finished
-    life_sign_s: float | None = (
-        25.0  #: a running response of such a client is silent, before it is told that it goes on
-    )
+    life_sign_s: float | None = 25.0  #: silence of a running response of such a client, before it is told that it runs
     realtime_open_s: float = 10.0  #: from a realtime upgrade to the provider's 101
     realtime_idle_s: float | None = 600.0  #: no message from either side
     connect_s: float = 10.0  #: dial, TLS included
@@ -305,6 +303,8 @@ def shown_url(url: str | None) -> str | None:
     return url.partition("?")[0] + "?***"
 
 
+#: Those of a provider that the settings do not name.
+NO_SETTINGS: Final = ProviderSettings()
 #: The clocks that a request may set for itself.
 CLIENT_CLOCKS: Final = ("connect_s", "first_byte_s", "idle_s", "total_s")
 _CLOCK: Final = "|".join(CLIENT_CLOCKS)

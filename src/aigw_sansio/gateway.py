@@ -14,7 +14,7 @@ from .dialects.native.requests import checked
 from .dialects.responses.opening import open_dialect
 from .dialects.universal.dialect import UniversalDialect
 from .downstream.addresses import ClientAddresses, client_at
-from .downstream.admission import Admission, Admitted
+from .downstream.admission import Admission, AdmittedClient
 from .downstream.client_connection import client_connection
 from .downstream.connection_limits import ConnectionLimits, TurnAway
 from .downstream.http2 import Http2DownstreamConnection
@@ -416,11 +416,11 @@ class Gateway(LocalInputs[NativeItem]):
 
     # -- SessionHost --------------------------------------------------------------------------------------------
 
-    def open_session(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+    def open_session(self, admitted: AdmittedClient, responder: Responder, now: float) -> Fault | None:
         """A client of a dialect was admitted: begin its session, or resume one. The fault says why not."""
         return open_session(self._sessions, self._services, admitted, responder, now, self._rows, open_dialect)
 
-    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+    def open_realtime(self, admitted: AdmittedClient, responder: Responder, now: float) -> PendingRequest | None:
         """A realtime client was admitted: dial its provider. ``None`` if the request has its response already."""
         return self._relays.open(admitted, responder, now)
 

@@ -14,6 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+#: What may be raised by reading JSON, and by writing what was read.
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
+NOT_WRITABLE: Final = (*UNREADABLE, TypeError)
+
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 BOM = b"\xef\xbb\xbf"
 
@@ -115,15 +119,15 @@ def string_size(data: bytes, charset: str | None) -> int:
         if charset.startswith(("utf-16", "utf-32")):
             data = data.decode(charset).encode()
         elif charset in ("utf-8", "utf8") and not is_utf8(data):
-            return base64_size(len(data))
+            return base64_string_size(len(data))
     except (UnicodeError, LookupError):
-        return base64_size(len(data))
+        return base64_string_size(len(data))
     others = 0 if data.isascii() or charset.startswith("utf") else 2 * len(data)
     six, two = len(data.translate(None, _SIX)), len(data.translate(None, _TWO))
     return len(data) + 5 * (len(data) - six) + len(data) - two + others + 2
 
 
-def base64_size(size: int) -> int:
+def base64_string_size(size: int) -> int:
     """How many bytes ``size`` bytes take as a JSON string of base64."""
     return (size + 2) // 3 * 4 + 2
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aigw_sansio.json_text import (
     BOM,
     MAX_DEPTH,
-    base64_size,
+    base64_string_size,
     first_elements,
     is_too_deep,
     is_utf8,
@@ -170,7 +170,7 @@ def test_what_is_no_text_is_base64(data: bytes) -> None:
         try:
             data.decode(charset)
         except (UnicodeDecodeError, LookupError):
-            assert string_size(data, charset) == base64_size(len(data)) == len(b64encode(data)) + 2
+            assert string_size(data, charset) == base64_string_size(len(data)) == len(b64encode(data)) + 2
 
 
 def test_text_that_is_all_json_is_not_copied() -> None:

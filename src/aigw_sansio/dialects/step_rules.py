@@ -43,7 +43,7 @@ def too_many_headers(path: str, count: int, limits: Limits) -> Fault | None:
     return invalid(f"{path}.headers has {count} headers; headers_per_step allows {limits.headers_per_step}")
 
 
-def text_size(text: str) -> int:
+def utf8_size(text: str) -> int:
     """The bytes of ``text`` in a head."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 

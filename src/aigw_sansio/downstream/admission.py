@@ -64,7 +64,7 @@ LetInBy: TypeAlias = Literal["nobody", "token", "host"]
 ClientResource: TypeAlias = UniversalResource | RealtimeResource | ResponsesResource
 
 
-class Admitted(msgspec.Struct, frozen=True):
+class AdmittedClient(msgspec.Struct, frozen=True):
     """A request that gets a WebSocket."""
 
     request: ClientRequest
@@ -104,10 +104,10 @@ class SessionHost(Protocol):
     def draining(self) -> bool:
         """Whether the gateway is going away."""
 
-    def open_session(self, admitted: Admitted, responder: Responder, now: float) -> Fault | None:
+    def open_session(self, admitted: AdmittedClient, responder: Responder, now: float) -> Fault | None:
         """Begin a session of a dialect, or resume one. The fault says why not."""
 
-    def open_realtime(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+    def open_realtime(self, admitted: AdmittedClient, responder: Responder, now: float) -> PendingRequest | None:
         """Begin a realtime session; ``None`` if the request has its response already."""
 
 
@@ -197,7 +197,7 @@ class Admission:
         if not shown and isinstance(resource, ResponsesResource):
             shown = _carried_tokens(request)
         token = shown[0] if shown else None
-        admitted = Admitted(
+        admitted = AdmittedClient(
             request=request,
             offer=offer,
             resource=resource,
@@ -219,7 +219,7 @@ class Admission:
         return _PendingAuthentication(self, admitted, responder, host=host, origin=origin, token=token, now=now)
 
     def _let_in(
-        self, admitted: Admitted, host: Host, origin: WebOrigin | None, responder: Responder, now: float
+        self, admitted: AdmittedClient, host: Host, origin: WebOrigin | None, responder: Responder, now: float
     ) -> PendingRequest | None:
         """The token is right, or none is needed: the checks behind it."""
         request, settings = admitted.request, admitted.settings
@@ -239,7 +239,7 @@ class Admission:
         shown = "/".join("***" if part in self._services.own_tokens else part for part in parts)
         return _fault(FaultKind.UNKNOWN_GATEWAY, f"there is no gateway {quoted(shown)}")
 
-    def _admit(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+    def _admit(self, admitted: AdmittedClient, responder: Responder, now: float) -> PendingRequest | None:
         if not isinstance(admitted.resource, RealtimeResource):
             fault = self._host.open_session(admitted, responder, now)
             return None if fault is None else self._refuse(admitted.request, responder, fault, now)
@@ -360,7 +360,7 @@ class _PendingAuthentication(_PendingQuestion):
     def __init__(
         self,
         admission: Admission,
-        admitted: Admitted,
+        admitted: AdmittedClient,
         responder: Responder,
         *,
         host: Host,

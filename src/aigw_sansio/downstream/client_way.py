@@ -5,7 +5,7 @@ Decides: how that is done over bytes and in messages. Must not know: who owns th
 
 from ..engine.connection import BytePipe
 from ..engine.services import Services
-from .admission import Admitted
+from .admission import AdmittedClient
 from .channel import ChannelOwner, MessageChannel
 from .messages import MessagesConnection
 from .ports import Responder
@@ -18,7 +18,7 @@ class ClientWay:
     __slots__ = ("_opening", "_responder", "_selected")
 
     def __init__(
-        self, services: Services, admitted: Admitted, responder: Responder, selected: bytes | None, now: float
+        self, services: Services, admitted: AdmittedClient, responder: Responder, selected: bytes | None, now: float
     ) -> None:
         """``selected``: the subprotocol."""
         self._responder = responder

@@ -14,7 +14,7 @@ from ..engine.seeded_random import SeededRandom
 from ..faults import Fault, FaultKind, Side
 from ..secret import Secret
 from ..wires.heads import header_values
-from .admission import Admitted
+from .admission import AdmittedClient
 
 RESUME_FIELD: Final = "cf-aig-resume"
 #: The value with which a client asks for a session that can be resumed.
@@ -30,7 +30,7 @@ class ResumeWish(NamedTuple):
     token: Secret | None
 
 
-def read_wish(admitted: Admitted) -> ResumeWish | Fault | None:
+def read_wish(admitted: AdmittedClient) -> ResumeWish | Fault | None:
     """The wish of ``admitted``: in the header, else in a subprotocol item. ``None``: it has none."""
     found = [
         value.decode("latin-1").strip() for value in header_values(admitted.request.headers, RESUME_FIELD.encode())
@@ -44,7 +44,7 @@ def read_wish(admitted: Admitted) -> ResumeWish | Fault | None:
     return ResumeWish(None if found[0] == _NEW else Secret(found[0]))
 
 
-def path_and_keys(admitted: Admitted) -> str:
+def path_and_keys(admitted: AdmittedClient) -> str:
     """The path of an upgrade, and the keys in it that go to providers with each request of its session."""
     fields = [value for name in _KEY_FIELDS for value in header_values(admitted.request.headers, name)]
     return "\n".join((admitted.path, *(value.decode("latin-1") for value in fields), *admitted.offer.keys))

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ..bodies.framing import asks_for_stream
+from ..json_text import NOT_WRITABLE
 from ..secret import add_bytes, add_texts
 
 #: Changes with the way in which responses are kept or read, so that what an older version kept is not found.
@@ -35,8 +36,6 @@ _PREFIXES_WITHOUT_EFFECT: Final = ("x-stainless-", "x-b3-", "x-datadog-", "sec-"
 _STREAMS: Final = re.compile(r"/stream(?:/|$)|stream[^/:]*$", re.IGNORECASE)
 _strings: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-#: What is no JSON, or JSON that cannot be written again.
-_NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
 def _as_written(number: str) -> msgspec.Raw:
@@ -55,7 +54,7 @@ def canonical(body: bytes) -> bytes:
     """
     try:
         text = _encode(_decode(body))
-    except _NOT_WRITABLE:
+    except NOT_WRITABLE:
         return b"=" + body
     return b"~" + text if _members(text) == _members(body) else b"=" + body
 

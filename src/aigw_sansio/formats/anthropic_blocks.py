@@ -73,7 +73,7 @@ _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"
 _TEXTS: Final = frozenset({"application/json", "application/xml", "application/yaml", "application/x-yaml"})
 
 
-class Host(msgspec.Struct, frozen=True):
+class Platform(msgspec.Struct, frozen=True):
     """A place where Claude runs: its ``name`` for people, and what Anthropic's API has and it has not. ``media_by_url``
     also stands for uploaded files. ``holds_to_schemas``: output and calls can be held to a schema."""
 
@@ -156,7 +156,7 @@ class MessageWriter:
         prompt: Prompt,
         looked: Looked,
         notes: list[Note],
-        host: Host,
+        host: Platform,
         marks: Marks,
         names: NameMap,
         *,

@@ -9,8 +9,9 @@ from typing import Final
 
 import msgspec
 
+from ..json_text import NOT_WRITABLE, UNREADABLE
 from .plain.conversation import Answered, Asked, Call, Item, Parsed, Plain, Result, plain_of
-from .plain.messages import UNREADABLE, AnthropicBody, FromAssistant, FromUser, ResultBlock, TextBlock, UseBlock
+from .plain.messages import AnthropicBody, FromAssistant, FromUser, ResultBlock, TextBlock, UseBlock
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -27,7 +28,7 @@ def plain_of_messages(messages: Sequence[FromUser | FromAssistant]) -> Plain | N
     """The same, for messages that are read as values."""
     try:
         items = _items(messages)
-    except (*UNREADABLE, TypeError):  # arguments that cannot be written
+    except NOT_WRITABLE:  # arguments that cannot be written
         return None
     return None if items is None else plain_of(items)
 

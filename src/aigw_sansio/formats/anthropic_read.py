@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from ..json_text import NOT_WRITABLE
 from ..prompt import (
     NO_MEMBERS,
     Blob,
@@ -114,7 +115,7 @@ def _usual_block(block: JsonObject, names: dict[str, str]) -> Text | ToolCall | 
             return None
         try:
             written = _encode(given).decode()
-        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+        except NOT_WRITABLE:
             return None
         names[call_id] = name
         return ToolCall(call_id, name, written)

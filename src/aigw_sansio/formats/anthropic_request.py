@@ -27,7 +27,7 @@ from ..prompt import (
 )
 from .alternating import check_pairs
 from .anthropic_betas import needed_betas
-from .anthropic_blocks import Host, Marks, MessageWriter, cache_control, fitting_names
+from .anthropic_blocks import Marks, MessageWriter, Platform, cache_control, fitting_names
 from .anthropic_plain import plain_of_messages, read_plain
 from .anthropic_read import read_cache, read_system, read_turns
 from .anthropic_thinking import fit_sampling, fit_tokens, plan_thinking
@@ -60,7 +60,7 @@ VERSION: Final = "2023-06-01"
 _VERTEX_VERSION: Final = "vertex-2023-10-16"
 _BEDROCK_VERSION: Final = "bedrock-2023-05-31"
 _BETAS: Final = "anthropic_beta"
-_ANTHROPIC: Final = Host("Anthropic")
+_ANTHROPIC: Final = Platform("Anthropic")
 #: What Anthropic runs itself, beside the model.
 _SERVICES: Final = frozenset(
     {
@@ -70,8 +70,8 @@ _SERVICES: Final = frozenset(
 )  # fmt: skip
 #: Members of the body that are fields of a prompt, for notes.
 _FIELDS: Final = {"service_tier": "service_tier", "cache_control": "cache"}
-_VERTEX: Final = Host("Claude on Vertex AI", media_by_url=False, holds_to_schemas=False, lacks=_SERVICES)
-_BEDROCK: Final = Host("Claude on Bedrock", media_by_url=False, lacks=_SERVICES)
+_VERTEX: Final = Platform("Claude on Vertex AI", media_by_url=False, holds_to_schemas=False, lacks=_SERVICES)
+_BEDROCK: Final = Platform("Claude on Bedrock", media_by_url=False, lacks=_SERVICES)
 _SUPPORTED: Final = frozenset(
     {
         "tools", "tool_choice", "parallel_tool_calls", "output", "max_tokens", "temperature", "top_p", "top_k",
@@ -311,7 +311,7 @@ def _beta_header(betas: list[str]) -> list[tuple[str, str]]:
 
 
 def _write(
-    prompt: Prompt, notes: list[Note], plain: Plain | None, host: Host
+    prompt: Prompt, notes: list[Note], plain: Plain | None, host: Platform
 ) -> tuple[JsonObject, list[str]] | Refused:
     """The body without what differs between hosts, and its betas."""
     looked = look_at(prompt.turns)
@@ -325,7 +325,7 @@ def _write(
 
 
 def _write_body(
-    prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None, host: Host
+    prompt: Prompt, looked: Looked, notes: list[Note], plain: Plain | None, host: Platform
 ) -> tuple[JsonObject, list[str]]:
     model = claude_model(prompt.model)
     if not host.holds_to_schemas and model.forced_tools and prompt.maker != MAKER:
@@ -384,7 +384,7 @@ def _put_output_config(body: JsonObject, prompt: Prompt, effort: str | None, for
         body["output_config"] = config
 
 
-def _put_own_extra(body: JsonObject, prompt: Prompt, notes: list[Note], host: Host) -> None:
+def _put_own_extra(body: JsonObject, prompt: Prompt, notes: list[Note], host: Platform) -> None:
     """Put the other members of the prompt's ``extra`` into the body, and take out what the host lacks."""
     joined = {_BETAS, "output_config", "metadata"} if prompt.maker == MAKER else set()
     if "metadata" in joined and prompt.extra.get("metadata"):
@@ -397,7 +397,7 @@ def _put_own_extra(body: JsonObject, prompt: Prompt, notes: list[Note], host: Ho
         dropped(notes, _FIELDS.get(name, f"extra.{name}"), f"{host.name} does not have it.")
 
 
-def _betas(body: JsonObject, prompt: Prompt, host: Host, writer: MessageWriter) -> list[str]:
+def _betas(body: JsonObject, prompt: Prompt, host: Platform, writer: MessageWriter) -> list[str]:
     """The betas that the client named, and on Anthropic's own API those that the body needs."""
     named = arr(prompt.extra.get(_BETAS)) if prompt.maker == MAKER else []
     betas = [beta for beta in named if type(beta) is str and beta]

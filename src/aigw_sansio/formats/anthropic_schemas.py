@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from ..json_text import UNREADABLE
 from ..prompt import JsonObject
 from .values import arr, obj, text
 
@@ -125,5 +126,5 @@ def _enforced_all(value: object, changes: list[str], level: int) -> list[object]
 def _written(value: object) -> str:
     try:
         return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
+    except UNREADABLE:
         return "..."

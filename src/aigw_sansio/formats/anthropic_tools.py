@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from ..prompt import CustomTool, FunctionTool, JsonObject, NativeTool, Prompt, Tool
-from .anthropic_blocks import Host, Marks
+from .anthropic_blocks import Marks, Platform
 from .anthropic_schemas import output_schema, tool_schema
 from .claude_models import MAKER, ClaudeModel
 from .client_values import json_text
@@ -52,7 +52,7 @@ def output_tool(body: JsonObject) -> str | None:
 
 
 def plan_tools(
-    prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Host, names: NameMap, marks: Marks
+    prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Platform, names: NameMap, marks: Marks
 ) -> Tools:
     """What is said of tools and output. Raises ``RequestRefused``."""
     offered, choice = _choice(prompt, notes, model, host, names)
@@ -66,7 +66,7 @@ def plan_tools(
 
 
 def _choice(
-    prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Host, names: NameMap
+    prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Platform, names: NameMap
 ) -> tuple[tuple[Tool, ...], JsonObject]:
     """The tools that are offered, and the choice among them; empty if nothing is said."""
     asked = prompt.tool_choice
@@ -108,7 +108,7 @@ def _tool(
     prompt: Prompt,
     notes: list[Note],
     model: ClaudeModel,
-    host: Host,
+    host: Platform,
     names: NameMap,
     marks: Marks,
 ) -> JsonObject:

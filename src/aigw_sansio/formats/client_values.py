@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ..faults import Problem
+from ..json_text import NOT_WRITABLE
 from ..prompt import EFFORTS, NO_MEMBERS, Effort, JsonObject
 from .refusing import refusal
 
@@ -138,7 +139,7 @@ def json_text(value: object, field: str) -> str:
     """``value`` as JSON text; refused if it is nested too deeply to be written."""
     try:
         return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError):
+    except NOT_WRITABLE:
         pass
     try:  # the slower encoder writes numbers of any size
         import json

@@ -11,6 +11,7 @@ import msgspec
 
 from ..events import PartFailed, ProviderEvent
 from ..faults import Fault, FaultKind, Side
+from ..json_text import NOT_WRITABLE
 
 _EVENTS: Final[tuple[type, ...]] = get_args(ProviderEvent)
 _PLACES: Final = 5
@@ -26,7 +27,7 @@ def checked(value: _T, what: str) -> _T:
     Python holds them to that. Raises :class:`BrokenPromise`, whose text begins with ``what``."""
     try:
         return msgspec.json.decode(msgspec.json.encode(value), type=type(value))
-    except (msgspec.MsgspecError, TypeError, ValueError, OverflowError, RecursionError):
+    except NOT_WRITABLE:
         raise BrokenPromise(f"{what} has a field of a wrong type") from None
 
 

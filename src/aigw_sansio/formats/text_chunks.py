@@ -10,9 +10,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from ..json_text import UNREADABLE
 from .values import JsonObject
-
-_REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
 class _AnthropicText(msgspec.Struct, gc=False):
@@ -95,7 +94,7 @@ def anthropic_text(data: bytes) -> str:
     """The text in ``data``; empty if it has to be read in full. Never raises."""
     try:
         return _anthropic(data).delta.text
-    except _REFUSED:
+    except UNREADABLE:
         return ""
 
 
@@ -103,7 +102,7 @@ def responses_text(data: bytes) -> tuple[str, object]:
     """Likewise, with the index of the item that it is of."""
     try:
         event = _responses(data)
-    except _REFUSED:
+    except UNREADABLE:
         return "", None
     return event.delta, event.output_index
 
@@ -112,7 +111,7 @@ def cohere_text(data: bytes) -> str:
     """Likewise."""
     try:
         return _cohere(data).delta.message.content.text
-    except _REFUSED:
+    except UNREADABLE:
         return ""
 
 
@@ -120,7 +119,7 @@ def ollama_text(data: bytes) -> str:
     """Likewise."""
     try:
         line = _ollama(data)
-    except _REFUSED:
+    except UNREADABLE:
         return ""
     return "" if line.done else line.message.content
 
@@ -129,7 +128,7 @@ def gemini_text(data: bytes) -> tuple[str, JsonObject | None]:
     """Likewise, for the text of the first candidate; with the usage beside it, if there is some."""
     try:
         chunk = _gemini(data)
-    except _REFUSED:
+    except UNREADABLE:
         return "", None
     candidate = chunk.candidates[0]
     if type(candidate.index) is not int or candidate.index != 0:

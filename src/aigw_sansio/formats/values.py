@@ -17,6 +17,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..bodies.terminator import is_done
+from ..json_text import UNREADABLE
 
 JsonObject: TypeAlias = dict[str, object]
 
@@ -50,7 +51,7 @@ def parse(data: bytes) -> object:
     try:
         value: object = _decode(data)
         return value
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         data = bytes(data)  # a member of an object may be a ``msgspec.Raw``, which is none
         if is_done(data):  # each stream of many formats ends with it: it is none of what is mended here
             return BROKEN
@@ -58,7 +59,7 @@ def parse(data: bytes) -> object:
     if mended is not None:
         try:
             return _decode(mended)
-        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        except UNREADABLE:
             pass
     return _parse_leniently(data)
 
@@ -91,7 +92,7 @@ def raw_members(data: bytes) -> dict[str, msgspec.Raw] | None:
     fast decoder refuses is mended as :func:`parse` does it."""
     try:
         return _decode_members(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         value = parse(data)
     if type(value) is not dict:
         return None
@@ -103,7 +104,7 @@ def parse_text(data: str) -> object:
     try:
         value: object = _decode(data)
         return value
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         return parse(data.encode("utf-8", "replace"))
 
 
@@ -126,7 +127,7 @@ def _parse_leniently(data: bytes) -> object:
         # a lone surrogate could not be encoded again, so it is replaced here
         again: object = _decode(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
         return again
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         return BROKEN
 
 
@@ -170,7 +171,7 @@ def arguments(value: object) -> str:
     if type(value) is dict or type(value) is list:
         try:
             return msgspec.json.encode(value).decode()
-        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        except UNREADABLE:
             return ""
     return ""
 

@@ -6,17 +6,15 @@ call is built or sent. A call is judged when it is built, before anything of it 
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Literal
 from urllib.parse import unquote
 
 import msgspec
 
-from ..config import GatewaySettings, ProviderSettings
+from ..config import NO_SETTINGS, GatewaySettings, ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from .auth import without_keys
 from .target import VERSION
-
-NO_SETTINGS: Final = ProviderSettings()
 
 
 def settings_of(gateway: GatewaySettings, providers: Mapping[str, ProviderSettings]) -> Mapping[str, ProviderSettings]:

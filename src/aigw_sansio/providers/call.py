@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..config import ProviderSettings
+from ..config import METHODS, NO_SETTINGS, ProviderSettings
 from ..faults import Fault
 from ..ids import Lineage
 from ..origin import Origin
@@ -46,7 +46,6 @@ from .sigv4 import sign
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint, join_path
 
 _NO_BODY: Final = frozenset({"GET", "HEAD"})
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class ProviderCall(msgspec.Struct, frozen=True):
@@ -108,10 +107,10 @@ def build_call(
     )
     if isinstance(row, Fault):
         return row
-    own = settings.get(row.slug, _NO_SETTINGS)
+    own = settings.get(row.slug, NO_SETTINGS)
     verb = method.upper()
-    if not method.isascii() or verb not in _METHODS:
-        return refuse("request.method", f"is not allowed; allowed are {', '.join(_METHODS)}")
+    if not method.isascii() or verb not in METHODS:
+        return refuse("request.method", f"is not allowed; allowed are {', '.join(METHODS)}")
     fields = forwarded(headers, pass_origin=own.origin == PASS_ORIGIN)
     if isinstance(fields, Fault):
         return fields
@@ -223,9 +222,6 @@ def without_body(call: ProviderCall) -> ProviderCall:
 def with_body(call: ProviderCall, body: bytes) -> ProviderCall:
     """``call`` of :func:`without_body` with another body."""
     return msgspec.structs.replace(call, request=msgspec.structs.replace(call.request, body=body))
-
-
-_NO_SETTINGS: Final = ProviderSettings()
 
 
 def _lends(own: ProviderSettings) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ..config import ProviderSettings
+from ..config import NO_SETTINGS, ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from ..quoting import quoted
 from .auth import StoredAws, StoredAzure, StoredGoogle, is_stored, read_stored_key
@@ -82,7 +82,6 @@ _OWN_FORMATS: Final = {
 _PLACED: Final = frozenset({"azure-openai", "huggingface", "aws-bedrock", "google-vertex-ai"})
 _SLUGS: Final = frozenset({*_CHAT, *_OWN_FORMATS, *_PLACED})
 _DEFAULT_REGION: Final = "us-east-1"
-_NO_SETTINGS: Final = ProviderSettings()
 
 
 def find_target(
@@ -109,7 +108,7 @@ def find_target(
     row = find_provider(slug, defined, settings, rows=rows, is_secret=is_secret)
     if isinstance(row, Fault):
         return _unknown(slug, settings, is_secret)
-    own = settings.get(slug, _NO_SETTINGS)
+    own = settings.get(slug, NO_SETTINGS)
     if slug in _OWN_FORMATS:
         format = _OWN_FORMATS[slug]
         return CompatTarget(slug, name, format, passes=format == client_format)

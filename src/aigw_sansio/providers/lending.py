@@ -8,9 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ..config import ProviderSettings
+from ..config import NO_SETTINGS, ProviderSettings
 from ..effects import Key
-from .allowed import NO_SETTINGS
 
 
 def with_key(settings: Mapping[str, ProviderSettings], provider: str, key: Key) -> Mapping[str, ProviderSettings]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from ..config import ProviderSettings
+from ..config import NO_SETTINGS, ProviderSettings
 from ..faults import Fault, FaultKind, Side
 from ..ids import NO_OPTIONS, CustomCost, RecordOptions
 from ..origin import Origin
@@ -46,8 +46,6 @@ from .sigv4 import sign
 from .subprotocols import MOST_SECRETS, plain_items, read_offer
 from .target import Endpoint, RefusedTarget, build_target, check_endpoint
 
-#: This many characters are more than the prefix that all keys of a provider share.
-_NO_SETTINGS: Final = ProviderSettings()
 #: A host of AWS: its service and region.
 _AWS_HOST: Final = r"([a-z0-9-]+)\.([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2})\.(?:amazonaws\.com|api\.aws)"
 #: Services that sign with another name than their host's.
@@ -114,7 +112,7 @@ def build_realtime_call(
     )
     if isinstance(row, Fault):
         return row
-    own = settings.get(row.slug, _NO_SETTINGS)
+    own = settings.get(row.slug, NO_SETTINGS)
     route = _route(row, own)
     if isinstance(route, Fault):
         return route

@@ -166,7 +166,7 @@ class StepQuota(NamedTuple):
         return self.price is not None and self.price.total_cost is not None
 
 
-class Client(NamedTuple):
+class Claimant(NamedTuple):
     """Whose request it is. ``credential``: its token for the gateway, else its principal; a secret perhaps."""
 
     gateway: str
@@ -177,7 +177,7 @@ class Client(NamedTuple):
 def step_quota(
     claim: Claim,
     settings: GatewaySettings,
-    client: Client,
+    client: Claimant,
     *,
     provider: str,
     model: str | None,
@@ -215,7 +215,7 @@ def step_quota(
     return StepQuota(claim=claim, counters=tuple(counters.values()), charges=tuple(charges.values()), price=price)
 
 
-def _value(rule: QuotaRule, client: Client, provider: str, model: str) -> str | None:
+def _value(rule: QuotaRule, client: Claimant, provider: str, model: str) -> str | None:
     """Whose count it is; ``None`` if the rule is not for this request."""
     parts: list[str] = []
     if rule.token is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from ..downstream.addresses import client_at
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.connection_limits import refuse_dial
 from ..downstream.memory_use import ClientCensus
 from ..downstream.ports import PendingRequest, Responder
@@ -97,7 +97,7 @@ class OpenRelays:
         relay = self._relays.get(number)
         return relay is not None and relay.end_by_host(code, reason, now)
 
-    def open(self, admitted: Admitted, responder: Responder, now: float) -> PendingRequest | None:
+    def open(self, admitted: AdmittedClient, responder: Responder, now: float) -> PendingRequest | None:
         """A client was admitted: dial its provider, if the host allows it. ``None`` if the request has its response
         already."""
         call = self._full() or plan(self._services, admitted, now, parts=self._parts)
@@ -111,7 +111,12 @@ class OpenRelays:
         return PendingAnswers(self._services, admitted, questions, decided, now)
 
     def _decided(
-        self, admitted: Admitted, responder: Responder, call: RealtimeCall, outcome: Fault | Key | None, now: float
+        self,
+        admitted: AdmittedClient,
+        responder: Responder,
+        call: RealtimeCall,
+        outcome: Fault | Key | None,
+        now: float,
     ) -> PendingRequest | None:
         """The host was asked about ``call``."""
         found: RealtimeCall | Fault = outcome if isinstance(outcome, Fault) else call
@@ -122,7 +127,9 @@ class OpenRelays:
             return self._refuse(admitted, responder, found, now)
         return self._enter(admitted, responder, found, now)
 
-    def _enter(self, admitted: Admitted, responder: Responder, call: RealtimeCall, now: float) -> PendingRequest | None:
+    def _enter(
+        self, admitted: AdmittedClient, responder: Responder, call: RealtimeCall, now: float
+    ) -> PendingRequest | None:
         """The last that can keep a client from its provider: the quotas of its gateway."""
         if call.quota is None:
             return self._begin(admitted, responder, call, now)
@@ -132,7 +139,7 @@ class OpenRelays:
         return waiting.start(now)
 
     def _entered(
-        self, admitted: Admitted, responder: Responder, call: RealtimeCall, denial: Denial | None, now: float
+        self, admitted: AdmittedClient, responder: Responder, call: RealtimeCall, denial: Denial | None, now: float
     ) -> PendingRequest | None:
         fault = denial or self._going_away() or self._full()
         if fault is None:
@@ -151,12 +158,14 @@ class OpenRelays:
         detail = "the gateway is going away; connect again"
         return Fault(FaultKind.GOING_AWAY, Side.GATEWAY, detail, retryable=True)
 
-    def _refuse(self, admitted: Admitted, responder: Responder, fault: Fault, now: float) -> PendingRequest | None:
+    def _refuse(
+        self, admitted: AdmittedClient, responder: Responder, fault: Fault, now: float
+    ) -> PendingRequest | None:
         request = admitted.request
         refuse_request(self._services, request, responder, fault, now, address=client_at(request.peer))
         return None
 
-    def _begin(self, admitted: Admitted, responder: Responder, call: RealtimeCall, now: float) -> Relay:
+    def _begin(self, admitted: AdmittedClient, responder: Responder, call: RealtimeCall, now: float) -> Relay:
         services = self._services
         request, resource = admitted.request, admitted.resource
         client = self._client_of(request.conn, request.peer)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import msgspec
 
 from ..downstream.addresses import client_at
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.policy_questions import admit, denial, find_key, wants_admission, wants_key
 from ..downstream.ports import PendingRequest
 from ..downstream.refusal import emit_refusal
@@ -29,7 +29,7 @@ from ..quotas.limiter import Limiter, Waiting
 Decided: TypeAlias = Callable[[Fault | Key | None, float], PendingRequest | None]
 
 
-def questions_about(admitted: Admitted, call: RealtimeCall) -> list[Question]:
+def questions_about(admitted: AdmittedClient, call: RealtimeCall) -> list[Question]:
     """What the host is asked about the ``call`` of an ``admitted`` client, in order."""
     settings, resource = admitted.settings, admitted.resource
     if not settings.ask:
@@ -59,7 +59,7 @@ class PendingAnswers:
     __slots__ = ("_ask_id", "_decided", "_next", "_questions", "_request", "_services")
 
     def __init__(
-        self, services: Services, admitted: Admitted, questions: list[Question], decided: Decided, now: float
+        self, services: Services, admitted: AdmittedClient, questions: list[Question], decided: Decided, now: float
     ) -> None:
         """``decided`` is called once, after the last answer or the first denial, unless the client goes before."""
         self._services = services
@@ -102,7 +102,7 @@ class PendingRoom:
     __slots__ = ("_decided", "_limiter", "_next", "_quota", "_request", "_services", "_waiting")
 
     def __init__(
-        self, services: Services, limiter: Limiter, admitted: Admitted, quota: StepQuota, decided: Entered
+        self, services: Services, limiter: Limiter, admitted: AdmittedClient, quota: StepQuota, decided: Entered
     ) -> None:
         """``decided`` is called once, unless the client goes before. Call :meth:`start` next."""
         self._services = services

@@ -5,25 +5,26 @@ Decides: why an admitted client cannot have a relay. Must not know: connections,
 
 import msgspec
 
-from ..downstream.admission import Admitted
+from ..config import NO_SETTINGS
+from ..downstream.admission import AdmittedClient
 from ..downstream.gateway_tokens import own_token_check
 from ..downstream.routes import RealtimeResource
 from ..effects import Key
 from ..engine.services import Services
 from ..faults import Fault
-from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
+from ..providers.allowed import refuse_call, settings_of
 from ..providers.lending import with_key
 from ..providers.named_model import named_model
 from ..providers.realtime import RealtimeCall, build_realtime_call
 from ..providers.record_options import read_options
-from ..quotas.claim import Claim, Client, step_quota
+from ..quotas.claim import Claim, Claimant, step_quota
 from ..quotas.costs import price_of
 from .own_parts import NO_PARTS, RealtimeParts, transform_upgrade
 
 
 def plan(
     services: Services,
-    admitted: Admitted,
+    admitted: AdmittedClient,
     now: float,
     found: tuple[str, Key] | None = None,
     *,
@@ -70,7 +71,7 @@ def plan(
     if own.has_quotas:
         name = f"{resource.account}/{resource.gateway}"
         credential = admitted.principal or "" if admitted.token is None else admitted.token.reveal()
-        whose = Client(name, credential, record.metadata)
+        whose = Claimant(name, credential, record.metadata)
         quota = step_quota(Claim(name, own), own, whose, provider=call.provider, model=model)
     key = settings.get(call.provider, NO_SETTINGS).api_key
     lent = key if call.key == "stored" and key in services.key_rings else None

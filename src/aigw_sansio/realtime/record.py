@@ -6,7 +6,7 @@ happens in the session, and who reads the record.
 
 import msgspec
 
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..events import SessionEnded
 from ..faults import Side
 from ..providers.named_model import named_model
@@ -20,7 +20,7 @@ class SessionRecord:
 
     __slots__ = ("_traceparent", "asked_at", "connected_at", "dialled_at", "opened")
 
-    def __init__(self, admitted: Admitted) -> None:
+    def __init__(self, admitted: AdmittedClient) -> None:
         self._traceparent = traceparent_of(admitted.request.headers)
         self.asked_at = self.dialled_at = self.connected_at = 0.0
         #: Its event, as far as it is known since the 101.
@@ -28,7 +28,7 @@ class SessionRecord:
 
     def open(
         self,
-        admitted: Admitted,
+        admitted: AdmittedClient,
         session: int,
         call: RealtimeCall,
         target: str,

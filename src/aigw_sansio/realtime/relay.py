@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from ..downstream.addresses import client_at
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.connection_limits import longest_life
 from ..downstream.ports import Responder
 from ..downstream.refusal import emit_refusal, refuse_request, send_refusal
@@ -52,7 +52,7 @@ class Relay:
     def __init__(
         self,
         services: Services,
-        admitted: Admitted,
+        admitted: AdmittedClient,
         call: RealtimeCall,
         *,
         responder: Responder,

@@ -7,7 +7,7 @@ the first session that has one.
 from typing import NamedTuple
 
 from ..config import Config
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.policy_questions import review_window
 from ..formats.reader import RealtimeReaderMaker
 from ..review import ReviewWindow
@@ -29,7 +29,7 @@ class SessionReview(NamedTuple):
 
 
 def review_of(
-    admitted: Admitted, provider: str, format: str, log_id: str, own: RealtimeReaderMaker | None
+    admitted: AdmittedClient, provider: str, format: str, log_id: str, own: RealtimeReaderMaker | None
 ) -> SessionReview | None:
     """How the session of an ``admitted`` client is reviewed; ``None`` if it is not."""
     window = review_window(admitted.settings)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..config import GatewaySettings, ProviderSettings
+from ..config import NO_SETTINGS, GatewaySettings, ProviderSettings
 from ..dialects.commands import Step
 from ..downstream.policy_questions import find_key, wants_key
 from ..effects import KeptResponse
@@ -20,7 +20,6 @@ from ..exchanges.cache_key import cache_key
 from ..exchanges.cache_wish import cache_wish
 from ..exchanges.ports import PlannedStep
 from ..faults import Fault
-from ..providers.allowed import NO_SETTINGS
 from ..providers.auth import drop_empty_credentials
 from ..providers.cache_use import CacheUse
 from ..providers.call import ProviderCall

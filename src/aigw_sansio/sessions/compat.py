@@ -21,6 +21,7 @@ from ..faults import Fault, FaultKind, Problem, Side, WrongField
 from ..formats.answers.base import AnswerContext, AnswerWriter
 from ..formats.translation import LONGEST_MODEL, Note, Refused, WireRequest
 from ..formats.values import parse, raw_members
+from ..json_text import NOT_WRITABLE
 from ..parts.translator import Translator
 from ..prompt import Blob, Prompt
 from ..providers.auth import take_key
@@ -47,8 +48,6 @@ _NO_TRANSLATOR: Final = (
 )
 _VERSION: Final = re.compile(r"/*(?:v1/)?")
 _decode: Final = msgspec.json.Decoder().decode
-#: What no text of JSON is too strange for, and its translation may be.
-_NOT_WRITABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError, TypeError)
 
 
 class CompatStep(NamedTuple):
@@ -126,7 +125,7 @@ def translate_step(
     else:  # it is no strict JSON, it cannot be read, or it can be written once media are fetched
         try:
             value = _decode(text)
-        except _NOT_WRITABLE:
+        except NOT_WRITABLE:
             value = parse(text)
             notes = (Note("mapped", "query", "Halves of surrogate pairs are sent as other characters."),)
         read = translator.read_request(value, client_format)
@@ -141,7 +140,7 @@ def translate_step(
     request, losses, media_bytes, missing = written
     try:
         query = msgspec.json.encode(request.body)
-    except _NOT_WRITABLE:
+    except NOT_WRITABLE:
         return refuse("request.query", "has a number or a nesting that cannot be written again")
     endpoint = target.endpoint or target.prefix + request.path.lstrip("/")
     headers = _headers(step, target, request.headers)

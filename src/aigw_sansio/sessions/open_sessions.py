@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, cast
 
 from ..dialects.base import Dialect, LanedDialect
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.channel import MessageChannel
 from ..downstream.client_way import ClientWay
 from ..downstream.memory_use import ClientCensus, MemoryUser
@@ -141,7 +141,7 @@ class OpenSessions:
         return session is not None
 
     def open(
-        self, admitted: Admitted, responder: Responder, now: float, dialect: Dialect[bytes] | None = None
+        self, admitted: AdmittedClient, responder: Responder, now: float, dialect: Dialect[bytes] | None = None
     ) -> Fault | None:
         """A client was admitted: begin its session, or let it resume one, and accept it. The fault says why not.
         ``dialect``: if it is not the usual one. Then the session is bound to what this was made of: path and keys."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from ..dialects.base import LanedDialect
-from ..downstream.admission import Admitted
+from ..downstream.admission import AdmittedClient
 from ..downstream.ports import Responder
 from ..downstream.routes import ResponsesResource
 from ..engine.services import Services
@@ -34,7 +34,7 @@ _OWN_BETA: Final = "responses_websockets="
 def open_session(
     sessions: OpenSessions,
     services: Services,
-    admitted: Admitted,
+    admitted: AdmittedClient,
     responder: Responder,
     now: float,
     rows: Mapping[str, Provider],
@@ -55,7 +55,7 @@ def open_session(
 
 
 def refuse_provider(
-    services: Services, admitted: Admitted, provider: str, rows: Mapping[str, Provider] = NO_ROWS
+    services: Services, admitted: AdmittedClient, provider: str, rows: Mapping[str, Provider] = NO_ROWS
 ) -> Fault | None:
     """Why ``provider``, as a URL of Responses names it, cannot be asked; ``None`` if it can."""
     settings = settings_of(admitted.settings, admitted.config.providers)
@@ -70,7 +70,7 @@ def refuse_provider(
     return Fault(FaultKind.UNKNOWN_PROVIDER, Side.CLIENT, detail)
 
 
-def upgrade_fields(admitted: Admitted) -> list[tuple[str, str]]:
+def upgrade_fields(admitted: AdmittedClient) -> list[tuple[str, str]]:
     """The fields of the upgrade that go with each request of the session."""
     fields = forwarded_upgrade(admitted.request.headers)
     betas = [item for part in fields.pop(_BETA, "").split(",") if (item := part.strip())]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from ..config import Config, GatewaySettings, ProviderSettings
+from ..config import NO_SETTINGS, Config, GatewaySettings, ProviderSettings
 from ..dialects.commands import Step
-from ..downstream.admission import Admitted, LetInBy
+from ..downstream.admission import AdmittedClient, LetInBy
 from ..downstream.gateway_tokens import bearer_token, known_token, own_token_check
 from ..effects import Allowance, Key
 from ..engine.services import Services
@@ -22,7 +22,7 @@ from ..exchanges.ports import AnswerPlan, Caller, PlannedStep
 from ..faults import Fault, FaultKind, Side
 from ..ids import ConnId, Lineage
 from ..parts.parts import NO_PARTS, Parts
-from ..providers.allowed import NO_SETTINGS, refuse_call, settings_of
+from ..providers.allowed import refuse_call, settings_of
 from ..providers.call import ProviderCall, build_call
 from ..providers.compat import COMPAT
 from ..providers.lending import with_key
@@ -30,7 +30,7 @@ from ..providers.named_model import named_model
 from ..providers.record_options import read_options
 from ..providers.trace_context import traceparent_of
 from ..providers.usage_question import asking_usage, has_refused, with_question
-from ..quotas.claim import Claim, Client, step_quota
+from ..quotas.claim import Claim, Claimant, step_quota
 from ..quotas.costs import price_of
 from ..quoting import quoted
 from ..secret import Secret
@@ -97,7 +97,7 @@ class ClientInfo(NamedTuple):
         )
 
 
-def client_info(admitted: Admitted, subprotocol: str | None) -> ClientInfo:
+def client_info(admitted: AdmittedClient, subprotocol: str | None) -> ClientInfo:
     """The facts about an ``admitted`` client. ``subprotocol``: as events show it."""
     request, resource = admitted.request, admitted.resource
     return ClientInfo(
@@ -338,7 +338,7 @@ def _plan_step(
         model = named_model(call.request.target.decode("ascii"), call.request.body)
         price = price or price_of(own.prices, model)
         if claim is not None:
-            whose = Client(client.name, _credential(client, step), record.metadata)
+            whose = Claimant(client.name, _credential(client, step), record.metadata)
             quota = step_quota(claim, client.settings, whose, provider=call.provider, model=model, price=price)
             call = msgspec.structs.replace(call, quota=quota)
     others: tuple[ProviderCall, ...] = ()

@@ -9,8 +9,8 @@ from typing import Final
 import msgspec
 
 from ..formats.plain.conversation import NotPlain, Plain
-from ..formats.plain.messages import UNREADABLE
 from ..formats.translation import Note, Refused, WireRequest
+from ..json_text import UNREADABLE
 from ..prompt import JsonObject, Prompt
 from .registry import find_format, find_reader
 

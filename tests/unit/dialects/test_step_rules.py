@@ -9,9 +9,9 @@ from aigw_sansio.dialects.step_rules import (
     invalid,
     misplaced_body,
     most_steps,
-    text_size,
     too_many_headers,
     too_many_steps,
+    utf8_size,
 )
 from aigw_sansio.faults import FaultKind, Side
 
@@ -39,7 +39,7 @@ def test_headers_are_counted() -> None:
 
 @pytest.mark.parametrize(("text", "size"), [("", 0), ("abc", 3), ("é", 2), ("\ud800", 3)])
 def test_text_counts_as_it_is_sent(text: str, size: int) -> None:
-    assert text_size(text) == size
+    assert utf8_size(text) == size
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from aigw_sansio.config import GatewaySettings
 from aigw_sansio.events import UsageReported
 from aigw_sansio.ids import CustomCost
 from aigw_sansio.quota_rules import QuotaRule, Selector
-from aigw_sansio.quotas.claim import NOTHING, Claim, Client, Spent, StepQuota, step_quota
+from aigw_sansio.quotas.claim import NOTHING, Claim, Claimant, Spent, StepQuota, step_quota
 
 EACH = Selector(mode="partition")
 CANARY = "gw-canary-token"
@@ -16,7 +16,7 @@ CANARY = "gw-canary-token"
 
 def quota(*rules: QuotaRule, provider: str = "openai", model: str | None = "m", **metadata: str | int) -> StepQuota:
     settings = GatewaySettings(rules=rules)
-    client = Client("a/g", CANARY, metadata)
+    client = Claimant("a/g", CANARY, metadata)
     return step_quota(Claim("a/g", settings), settings, client, provider=provider, model=model)
 
 
@@ -29,7 +29,7 @@ def test_requests_are_counted_at_once_and_the_rest_when_it_is_over() -> None:
         rate_limit=QuotaRule(limit=9, window_s=10, technique="sliding", id="rate"),
         rules=(rule(id="t", measure="tokens", limit=1000), rule(id="c", measure="cost", limit=0.25)),
     )
-    found = step_quota(Claim("a/g", settings), settings, Client("a/g", "", {}), provider="openai", model=None)
+    found = step_quota(Claim("a/g", settings), settings, Claimant("a/g", "", {}), provider="openai", model=None)
     said = [(one.rule, one.amount, one.limit, one.interval_s, one.sliding) for one in found.counters]
     assert said == [
         ("rate", 1, 9, 10.0, True),
@@ -125,7 +125,7 @@ def test_a_call_that_goes_on_is_charged_in_place_of_its_attempt(
     price: CustomCost | None, own: Spent, of_call: Spent, *, call_ends_first: bool
 ) -> None:
     settings = GatewaySettings(rules=(rule(measure="tokens"),))
-    client = Client("a/g", "", {})
+    client = Claimant("a/g", "", {})
     found = step_quota(Claim("a/g", settings), settings, client, provider="openai", model="m", price=price)
     keeper = found.claim.keeper = Noting()
     found.hand_over()

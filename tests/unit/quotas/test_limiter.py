@@ -14,7 +14,7 @@ from aigw_sansio.faults import Denial, FaultKind
 from aigw_sansio.ids import AskId
 from aigw_sansio.quota_rules import Count, Counted, Counter, QuotaRule, Selector
 from aigw_sansio.quotas import untold as untold_module
-from aigw_sansio.quotas.claim import NOTHING, Claim, Client, StepQuota, spent_of, step_quota
+from aigw_sansio.quotas.claim import NOTHING, Claim, Claimant, StepQuota, spent_of, step_quota
 from aigw_sansio.quotas.limiter import Limiter, Waiting
 from aigw_sansio.quotas.untold import Untold
 
@@ -34,7 +34,7 @@ class Limited(Rig):
 
     def quota(self, provider: str = "openai") -> StepQuota:
         claim = Claim("a/g", self.settings)
-        return step_quota(claim, self.settings, Client("a/g", "", {}), provider=provider, model="m")
+        return step_quota(claim, self.settings, Claimant("a/g", "", {}), provider=provider, model="m")
 
     def take(self, quota: StepQuota | None = None) -> Denial | Waiting | None:
         return self.limiter.take(quota or self.quota(), lambda denial, now: self.told.append(denial), self.now)

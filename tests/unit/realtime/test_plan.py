@@ -1,7 +1,7 @@
 """The call of a realtime client, or why there is none."""
 
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
-from aigw_sansio.downstream.admission import Admitted
+from aigw_sansio.downstream.admission import AdmittedClient
 from aigw_sansio.downstream.ports import ClientRequest
 from aigw_sansio.downstream.routes import RealtimeResource, route
 from aigw_sansio.engine.services import Services
@@ -19,7 +19,7 @@ def config_of(settings: GatewaySettings) -> Config:
     )
 
 
-def admitted(path: str, settings: GatewaySettings, query: str = "") -> Admitted:
+def admitted(path: str, settings: GatewaySettings, query: str = "") -> AdmittedClient:
     resource = route(path)
     assert isinstance(resource, RealtimeResource)
     request = ClientRequest(
@@ -30,7 +30,7 @@ def admitted(path: str, settings: GatewaySettings, query: str = "") -> Admitted:
         headers=[(b"host", b"gateway.test")],
         websocket=Offers(subprotocols=[], extensions=()),
     )
-    return Admitted(
+    return AdmittedClient(
         request=request,
         offer=read_offer([], NO_MORE),
         resource=resource,

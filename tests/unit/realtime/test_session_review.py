@@ -5,7 +5,7 @@ from typing import Any
 from tests.rigs.review_settings import reviewed
 
 from aigw_sansio import Config, GatewaySettings
-from aigw_sansio.downstream.admission import Admitted
+from aigw_sansio.downstream.admission import AdmittedClient
 from aigw_sansio.downstream.routes import RealtimeResource
 from aigw_sansio.realtime.session_review import review_of
 from aigw_sansio.review import ReviewWindow
@@ -13,9 +13,9 @@ from aigw_sansio.review import ReviewWindow
 NOTHING: Any = None
 
 
-def client_of(settings: GatewaySettings) -> Admitted:
+def client_of(settings: GatewaySettings) -> AdmittedClient:
     """A client, with what a review asks for."""
-    return Admitted(
+    return AdmittedClient(
         request=NOTHING,
         offer=NOTHING,
         resource=RealtimeResource("acme", "main", "openai"),

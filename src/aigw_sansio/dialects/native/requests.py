@@ -19,9 +19,9 @@ from ..step_rules import (
     invalid,
     misplaced_body,
     most_steps,
-    text_size,
     too_many_headers,
     too_many_steps,
+    utf8_size,
 )
 
 _BYTES: Final = (bytes,)
@@ -57,7 +57,7 @@ def _refuse(step: Step, path: str, limits: Limits) -> Fault | None:
     texts = [text for header in step.headers for text in header]
     if not all(map(_is_text, (step.provider, step.endpoint, step.method, *texts))):
         return invalid(f"{path} has a string with half of a surrogate pair; it must be text")
-    size = text_size(step.endpoint) + sum(map(text_size, texts))
+    size = utf8_size(step.endpoint) + sum(map(utf8_size, texts))
     if size > limits.head_bytes:
         return head_too_large(path, size, limits)
     size = len(step.query or step.body or b"")

@@ -23,9 +23,9 @@ from ..step_rules import (
     head_too_large,
     invalid,
     most_steps,
-    text_size,
     too_many_headers,
     too_many_steps,
+    utf8_size,
 )
 from .halves import is_mended, marked, mended, take_queries
 from .step_body import read_body
@@ -211,9 +211,9 @@ def _headers(step: _Step, path: str, limits: Limits) -> list[tuple[str, str]] | 
             headers += mixed
         if (fault := too_many_headers(path, len(headers), limits)) is not None:
             return fault
-    endpoint = text_size(step.endpoint)
-    if written + endpoint + text_size(step.authorization or "") > limits.head_bytes:  # it may be too large
-        size = endpoint + sum(text_size(name) + text_size(text) for name, text in headers)
+    endpoint = utf8_size(step.endpoint)
+    if written + endpoint + utf8_size(step.authorization or "") > limits.head_bytes:  # it may be too large
+        size = endpoint + sum(utf8_size(name) + utf8_size(text) for name, text in headers)
         size -= len("authorization") if step.authorization is not None else 0
         if size > limits.head_bytes:
             return head_too_large(path, size, limits)

@@ -14,7 +14,7 @@ import msgspec
 
 from ...prompt import CacheMark, FunctionTool, JsonObject, NativeTool, Part, Prompt, Tool
 from ..alternating import check_pairs
-from ..anthropic_blocks import Host, Marks
+from ..anthropic_blocks import Marks, Platform
 from ..anthropic_request import blocks_thinking, fitting_stops
 from ..anthropic_thinking import Thinking, fit_sampling, fit_tokens, plan_thinking
 from ..anthropic_tools import Tools, plan_tools
@@ -39,7 +39,7 @@ from .converse_blocks import NAME, ConverseWriter, calls_and_responses, with_cac
 from .models import BedrockModel, bedrock_model
 from .paths import model_path
 
-_HOST: Final = Host(NAME, media_by_url=False)
+_HOST: Final = Platform(NAME, media_by_url=False)
 _SUPPORTED: Final = frozenset(
     {
         "tools", "tool_choice", "parallel_tool_calls", "output", "max_tokens", "temperature", "top_p", "top_k",

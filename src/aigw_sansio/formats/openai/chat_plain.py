@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from ...json_text import UNREADABLE
 from ...prompt import JsonObject, Text
 from ..plain.conversation import Answered, Asked, NotPlain, Plain, plain_of
-from ..plain.messages import UNREADABLE, ChatBody, Developer, System
+from ..plain.messages import ChatBody, Developer, System
 from ..request_tools import NameMap
 from .chat_messages import SIGNED
 from .like import Quirks

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ...json_text import UNREADABLE
 from ...prompt import JsonObject
 from ..plain.conversation import Answered, Asked, Call, Function, Item, NotPlain, Plain, Result, plain_of
-from ..plain.messages import UNREADABLE, InputItem, OneText, ResponsesBody
+from ..plain.messages import InputItem, OneText, ResponsesBody
 from ..request_tools import RESPONSES_IDS, NameMap
 
 

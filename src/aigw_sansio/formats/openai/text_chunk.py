@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from ...events import TextDelta
+from ...json_text import UNREADABLE
 from ..base import CHOICES
 
 
@@ -57,7 +58,7 @@ def read_text_chunk(data: bytes) -> TextDelta | None:
     """The text in ``data``, if it means nothing else; ``None`` if it has to be read in full. Never raises."""
     try:
         chunk = _decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+    except UNREADABLE:
         return None
     (choice,) = chunk.choices
     if choice.finish_reason is not None or chunk.usage is not None or chunk.citations is not None:

@@ -5,16 +5,13 @@ read in C, from JSON or from its values, without a look at each member. Chat Com
 (:mod:`.conversation`).
 """
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET
 
 from ...prompt import JsonObject
 from .conversation import Answered, Asked, Result, Said
-
-#: What reading JSON may raise.
-UNREADABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 
 
 class RequestText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,11 +9,12 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import UNSET
 
+from ...json_text import UNREADABLE
 from ...prompt import JsonObject, Prompt
 from ..refusing import RequestRefused
 from ..translation import Note, Refused
 from .conversation import Plain
-from .messages import UNREADABLE, RequestText
+from .messages import RequestText
 
 #: A prompt without turns, and its conversation.
 ReadPlain: TypeAlias = tuple[Prompt, Plain]

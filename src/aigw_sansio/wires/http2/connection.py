@@ -32,7 +32,7 @@ from ...faults import Fault, FaultKind
 from ...quoting import without_quotes
 from . import frames as wire
 from . import repairs
-from .floods import FloodGuard, Verdict
+from .floods import FloodGuard, FloodVerdict
 from .frame_writer import FrameWriter
 from .role import HeadReceived, Http2Role, OwnerEvent
 from .streams import UNKNOWN_LENGTH, Stream
@@ -335,9 +335,9 @@ class Http2Connection(Http2Role[OwnerEvent]):
     def _charge(self) -> None:
         """Count a frame that costs work and brings no data."""
         verdict = self._floods.charge()
-        if verdict is Verdict.TOO_MANY or self._writer.size > _OUTPUT_LIMIT:
+        if verdict is FloodVerdict.TOO_MANY or self._writer.size > _OUTPUT_LIMIT:
             self._fail(wire.ENHANCE_YOUR_CALM, "too many frames that ask for work and bring nothing")
-        elif verdict is Verdict.PROBE:
+        elif verdict is FloodVerdict.PROBE:
             self._writer.put(wire.ping(_PROBE))
 
     def _bad(self, detail: str) -> Fault:

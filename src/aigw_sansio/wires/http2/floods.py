@@ -14,7 +14,7 @@ PROBE_AFTER: Final = 1024
 FLOOD: Final = 4096
 
 
-class Verdict(Enum):
+class FloodVerdict(Enum):
     """How to react to a peer's frame."""
 
     FINE = 0
@@ -38,16 +38,16 @@ class FloodGuard:
         """Whether a probe is unanswered."""
         return self._probed > 0
 
-    def charge(self) -> Verdict:
+    def charge(self) -> FloodVerdict:
         """Count one frame. ``PROBE``: send a PING now; ``TOO_MANY``: fail the connection."""
         self._deduct_answers()
         self._spent += 1
         if self._spent > FLOOD:
-            return Verdict.TOO_MANY
+            return FloodVerdict.TOO_MANY
         if self._spent >= PROBE_AFTER and not self._probed:
             self._probed = self._spent
-            return Verdict.PROBE
-        return Verdict.FINE
+            return FloodVerdict.PROBE
+        return FloodVerdict.FINE
 
     def answered(self) -> None:
         """The peer answered the probe."""

@@ -217,7 +217,8 @@ def request(
     extension: bytes | None = None,
 ) -> bytes:
     """The request for a WebSocket. ``nonce``: 16 random bytes, the same as for :class:`ClientHandshake`; ``headers``
-    must not name the fields that the handshake sets; ``extension`` is the offer from :func:`.deflate.offer`."""
+    must not name the fields that the handshake sets; ``extension`` is the value of
+    ``sec-websocket-extensions``."""
     if len(nonce) != 16:
         raise LocalProtocolError(f"the nonce has 16 bytes, not {len(nonce)}")
     fields = [
