@@ -9,13 +9,13 @@ numbers. Connections lose what is under way when they are cut; the gateway may h
 import random
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 from tests.rigs.parts import TRANSLATES
 from tests.world.random_runs import run_random
 
 from aigw_drivers.client.messages import read_message
-from aigw_drivers.client.protocol import ClientProtocol, Exchange
+from aigw_drivers.client.protocol import ClientProtocol, Due, Exchange
 from aigw_drivers.client.request import create_message, steps_of
 from aigw_drivers.client.resumption import Resumption
 from aigw_drivers.client.values import Content
@@ -28,7 +28,10 @@ from aigw_sansio.wires.websocket.messages import CloseReceived, TextMessage, Web
 
 CONFIG: Final = Config(
     gateways={"local/default": GatewaySettings(authentication=False)},
-    providers={"custom-x": ProviderSettings(base_url="https://x.example", http2="off")},
+    providers={
+        "custom-x": ProviderSettings(base_url="https://x.example", http2="off"),
+        "openai": ProviderSettings(base_url="https://y.example/v1", http2="off"),
+    },
     hosts=("gw.test",),
     timeouts=Timeouts(resume_s=1000.0),
     limits=Limits(resume_bytes=128 * 1024, send_high_water_bytes=4096),
@@ -51,8 +54,8 @@ class Socket:
         self.handshake: ClientHandshake | None = ClientHandshake(65536, NONCE, ())
         self.wire = WebSocketWire(Role.CLIENT, message_limit=1 << 30, mask_key=lambda: b"mask")
         self.opened = False
-        fields = [(name.encode(), value.encode()) for name, value in headers]
-        self.out = bytearray(request(b"gw.test", b"/v1/local/default", fields, (), NONCE))
+        fields = [(name.encode(), value.encode()) for name, value in (*world.fields, *headers)]
+        self.out = bytearray(request(b"gw.test", world.target, fields, (), NONCE))
         self.into = bytearray()
 
     def passes(self, waiting: bytearray, most: int) -> bytes:
@@ -115,7 +118,11 @@ class Stream:
 
 
 class World:
-    """One client, its gateway and its providers."""
+    """One client, its gateway and its providers. ``target`` and ``fields``: of the client's upgrades."""
+
+    target: bytes = b"/v1/local/default"
+    fields: tuple[tuple[str, str], ...] = ()
+    most: int = 6  #: creates
 
     def __init__(self, seed: int = 0) -> None:
         self.gateway = Gateway(CONFIG, b"a seed for those who come back", 1_700_000_000.0, TRANSLATES)
@@ -154,9 +161,14 @@ class World:
         while data := self.gateway.data_to_send(conn):
             if conn in self.sockets:
                 self.sockets[conn].into += data
-            elif (asked := re.search(rb'"total":(\d+)', data)) is not None:
-                self.streams[conn] = Stream(conn, int(asked[1]))
+            else:
+                self.asks(conn, data)
             self.gateway.data_sent(conn, len(data), self.now)
+
+    def asks(self, conn: ConnId, data: bytes) -> None:
+        """The gateway sent a request to a provider."""
+        if (asked := re.search(rb'"total":(\d+)', data)) is not None:
+            self.streams[conn] = Stream(conn, int(asked[1]))
 
     def close(self, conn: ConnId) -> None:
         """The gateway closed it: what it has sent still arrives."""
@@ -190,12 +202,16 @@ class World:
         """All that the client has to say."""
         while True:
             text = self.resumption.due()
-            if text is None and not self.resumption.waits and (due := self.protocol.next_due()) is not None:
+            if text is None and not self.resumption.waits and (due := self.next_due()) is not None:
                 text = due.text
                 self.resumption.sent(due)
             if text is None:
                 return
             socket.send(text)
+
+    def next_due(self) -> Due | None:
+        """The next message of the client."""
+        return self.protocol.next_due()
 
     def to_client(self, socket: Socket, most: int = 1 << 30) -> None:
         self.arrives(socket, b"" if socket.lost else socket.passes(socket.into, most))
@@ -210,11 +226,15 @@ class World:
         if socket.refused == 401:
             self.resumption.refused()
         for text in texts:
-            message = read_message(text)
-            assert message is not None, text
-            if self.resumption.heard(text, message):
-                assert message.kind != "error", text
-                self.protocol.receive(message)
+            self.hear(text)
+
+    def hear(self, text: str) -> None:
+        """The gateway said ``text`` to the client."""
+        message = read_message(text)
+        assert message is not None, text
+        if self.resumption.heard(text, message):
+            assert message.kind != "error", text
+            self.protocol.receive(message)
         for exchange, got, _ in self.exchanges:
             while (item := self.protocol.take(exchange)) is not None:
                 assert isinstance(item, Content)
@@ -233,6 +253,16 @@ class World:
             self.act(self.gateway.receive_data, stream.conn, data, self.now)
         return data is not None
 
+    @property
+    def count(self) -> int:
+        """How many creates the client has made."""
+        return len(self.exchanges)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client was told the end of each of them."""
+        return all(exchange.ended for exchange, _, _ in self.exchanges)
+
     def step(self) -> None:
         """A random move."""
         self.now += self.chance.choice((0.0, 0.001, 0.5))
@@ -244,7 +274,7 @@ class World:
             self.dial(chance.choice((None, chance.randrange(1, 3000))))
             return
         move = chance.randrange(6)
-        if move == 0 and len(self.exchanges) < 6 and self.resumption.can_resume:
+        if move == 0 and self.count < self.most and self.resumption.can_resume:
             self.create(chance.choice((0, 1, 5, 40)))
         elif move == 1:
             self.to_gateway(socket, chance.choice((1, 17, 1 << 20)))
@@ -272,7 +302,7 @@ class World:
             for stream in list(self.streams.values()):
                 while self.provider_says(stream):
                     pass
-            if all(exchange.ended for exchange, _, _ in self.exchanges) and socket.opened and not self.resumption.waits:
+            if self.is_over and socket.opened and not self.resumption.waits:
                 break
         self.to_client(self.socket or socket)
         self.check()
@@ -290,26 +320,29 @@ class World:
         assert len([event for event in self.events if isinstance(event, ExchangeEnded)]) == len(names)
 
 
-def run(seed: int, moves: int = 150) -> World:
+AnyWorld = TypeVar("AnyWorld", bound=World)
+
+
+def run(seed: int, moves: int = 150, make: Callable[[int], AnyWorld] = World) -> AnyWorld:
     """A random world. A session that nobody has shown another token for goes on to the end."""
-    world = World(seed)
+    world = make(seed)
     for _ in range(moves):
         world.step()
     world.finish()
     return world
 
 
-def cut_at(place: int, *, hears: bool) -> World:
+def cut_at(place: int, *, hears: bool, make: Callable[[int], AnyWorld] = World) -> AnyWorld:
     """One exchange, whose first connection is cut at the byte ``place`` of all that pass. ``hears``: the gateway is told
     of it at once, else never."""
-    world = World()
+    world = make(0)
     world.dial(place)
     first = world.socket
     assert first is not None
     for _ in range(12):
         if first.lost:
             break
-        if world.resumption.can_resume and not world.exchanges:
+        if world.resumption.can_resume and not world.count:
             world.create(4)
         world.to_gateway(first)
         world.to_client(first)
@@ -319,7 +352,7 @@ def cut_at(place: int, *, hears: bool) -> World:
     world.told_before_the_cut = world.resumption.can_resume
     if hears and first.lost:
         world.hears_of_the_loss(first)
-    if not world.exchanges:
+    if not world.count:
         world.create(4)
     world.finish()
     return world
