@@ -50,7 +50,7 @@ CONFIG: Final = Config(
     providers={
         "custom-h1": ProviderSettings(base_url="https://one.test", http2="off"),
         "custom-h2": ProviderSettings(base_url="https://two.test", http2="on"),
-        "openai": ProviderSettings(realtime_url="wss://live.test/v1/realtime"),
+        "openai": ProviderSettings(realtime_url="wss://live.test/v1/realtime", native=True),
     },
 )
 #: Of an exchange, nothing of this outlives it.
@@ -214,6 +214,26 @@ def realtime(scene: Scene) -> None:
     scene.driver.send(up, raw_frame(0x00, b"y" * 60_000, masked=False, length=65_000))
 
 
+def native(scene: Scene) -> None:
+    """Two lanes of Responses over WebSocket on both sides: one in the middle of a message, one that has ended."""
+    scene.open("/v1/a/open/openai/responses", [("authorization", "Bearer k")])
+    for lane in ("a", "b"):
+        create = {"type": "response.create", "stream_id": lane, "model": "m", "input": "x" * 60_000}
+        scene.carry(raw_frame(0x81, json.dumps(create).encode(), masked=True))
+    scene.dial()
+    running, ended = scene.ups()
+    for up in (running, ended):
+        assert isinstance(up.peer, WsProvider)
+        scene.driver.send(up, up.peer.switch(101, []))
+    output = [{"type": "message", "content": [{"type": "output_text", "text": "z" * 60_000}]}]
+    response = {"id": "resp_1", "status": "completed", "output": output}
+    last = json.dumps({"type": "response.completed", "response": response}).encode()
+    scene.driver.send(ended, raw_frame(0x81, last, masked=False))
+    scene.driver.send(running, raw_frame(0x81, b'{"type":"response.created"}', masked=False))
+    scene.driver.send(running, raw_frame(0x01, b"y" * MIB, masked=False))
+    scene.driver.send(running, raw_frame(0x00, b"y" * 60_000, masked=False, length=65_000))
+
+
 def dialling(scene: Scene) -> None:
     """A relay whose provider is dialled, and early bytes."""
     scene.open("/v1/a/open/openai/v1/realtime?model=x", [("authorization", "Bearer k")])
@@ -325,6 +345,7 @@ CASES: Final[dict[Callable[[Scene], None], tuple[Callable[[Scene], None], ...]]]
     waiting: (client_closes, *CLIENT_ENDS, dial_fails, time_runs_out, all_are_cancelled),
     retried: (client_closes, *CLIENT_ENDS, time_runs_out, all_are_cancelled),
     realtime: (*CLIENT_ENDS, provider_closes, provider_aborts, provider_lies, time_runs_out),
+    native: CLIENT_ENDS,
     dialling: (*CLIENT_ENDS, dial_fails, time_runs_out),
     asked: (*CLIENT_ENDS, host_answers, time_runs_out),
 }  # fmt: skip

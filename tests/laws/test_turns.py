@@ -35,7 +35,7 @@ CONFIG = Config(
     providers={
         "custom-h1": ProviderSettings(base_url="https://h1.test", http2="off"),
         "custom-h2": ProviderSettings(base_url="https://h2.test", http2="on"),
-        "openai": ProviderSettings(base_url="https://realtime.test/v1"),
+        "openai": ProviderSettings(base_url="https://realtime.test/v1", native=True),
     },
     limits=Limits(unusable_messages_in_a_row=1_000_000),
     timeouts=Timeouts(),
@@ -187,6 +187,22 @@ def realtime(frames: bytes, *, by_provider: bool) -> Work:
     return work
 
 
+def native(frames: bytes) -> Work:
+    """A provider that is asked for Responses over a WebSocket sends ``frames``."""
+
+    def work(place: Place) -> tuple[Link, bytes]:
+        client = place.client(WsClient(), "/v1/local/default/openai/responses")
+        assert isinstance(client.peer, WsClient)
+        place.driver.send(client, client.peer.text('{"type":"response.create","model":"m","input":"x"}'))
+        up = place.driver.links[ConnId(max(place.driver.links))]
+        provider = WsProvider()
+        place.driver.connected(up, provider, "http/1.1")
+        place.driver.send(up, provider.switch(101, []))
+        return up, frames
+
+    return work
+
+
 def masked(first: int, payload: bytes = b"") -> bytes:
     """A frame of a client."""
     return raw_frame(first, payload, masked=True)
@@ -249,6 +265,9 @@ CASES = [
     Case(
         "a realtime provider's messages", realtime(raw_frame(0x81, b"{}", masked=False) * 10_000, by_provider=True), 4
     ),
+    Case("a native provider's pings", native(raw_frame(0x89, b"", masked=False) * 20_000), 8),
+    Case("a native provider's messages", native(raw_frame(0x81, b"{}", masked=False) * 10_000), 4),
+    Case("a native provider's events", native(raw_frame(0x81, b'{"type":"response.x"}', masked=False) * 5_000), 2),
 ]
 IDS = [case.name.replace(" ", "-") for case in CASES]
 

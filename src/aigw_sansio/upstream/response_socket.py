@@ -208,6 +208,7 @@ class ResponseSocket:
             else:
                 last = event
         if messages:
+            turns.left -= len(messages) * EVENT_BYTES  # beside what its user counts: each is looked at here, too
             self._hand_over(messages, now)
         if isinstance(last, CloseReceived):
             self._end(_lost(f"the provider closed its WebSocket with {last.code}"), now, code=_NORMAL)
