@@ -1,7 +1,7 @@
 """aigw_drivers: sockets, clocks and settings for the gateway of :mod:`aigw_sansio`. No protocol decision lives here.
 
-What this module, :mod:`aigw_drivers.client` and :mod:`aigw_drivers.asgi` export is the public API. Everything else is
-private and may change.
+What this module, :mod:`aigw_drivers.client`, :mod:`aigw_drivers.asgi`, :mod:`aigw_drivers.conformance` and
+:mod:`aigw_drivers.testing` export is the public API. Everything else is private and may change.
 
 * Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
   :class:`Running` with its ``url``.
@@ -9,6 +9,8 @@ private and may change.
   on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
 * Write a driver: :class:`TlsPipe` is TLS without a socket, :func:`client_context` its trust for dialling.
   :mod:`aigw_drivers.conformance` is the suite that a driver must pass.
+* Test without sockets and waiting: :class:`aigw_drivers.testing.MockProvider`,
+  :class:`aigw_drivers.testing.VirtualGateway`.
 * Talk to a gateway: :class:`aigw_drivers.client.Client`, or by a raw :class:`WebSocketClient`. Try one without a
   provider: :class:`LoopbackProvider`.
 * Call providers without a gateway elsewhere, from asyncio, trio or threads: :class:`LocalClient` and

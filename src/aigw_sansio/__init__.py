@@ -2,8 +2,8 @@
 
 A host makes a :class:`Gateway` and hands it to a driver (:mod:`aigw_drivers`), or drives it itself. Bytes, ends of
 connections, answers and the time go in; effects, bytes and a deadline come out. What this module exports is the public
-API, together with :mod:`aigw_sansio.translate`, :mod:`aigw_sansio.preload` and :mod:`aigw_sansio.testing`. Everything
-else is private and may change.
+API, together with :mod:`aigw_sansio.translate` and the values of :mod:`aigw_sansio.prompt`, :mod:`aigw_sansio.preload`
+and :mod:`aigw_sansio.testing`. Everything else is private and may change.
 
 What few programs need is loaded when it is first needed: the readers of formats, reviews, the cache's calls, the
 recorder. A program that runs long imports :mod:`aigw_sansio.preload`, which loads it at once; the drivers here do.

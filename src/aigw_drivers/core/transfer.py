@@ -190,7 +190,7 @@ class Transfer(ABC):
                         self._close(link)
             case Emit(event):
                 if type(event) is PartFailed:  # a bug is loud, whoever listens
-                    logger.error("the host's %s failed: %s at %s", event.part, event.error, event.where)
+                    logger.error("the host's %s failed: %s at %s", event.part, event.error, event.where or "its return")
                 if self._on_event is not None:
                     try:
                         self._on_event(event)

@@ -55,7 +55,7 @@ def plan_tools(
     prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Platform, names: NameMap, marks: Marks
 ) -> Tools:
     """What is said of tools and output. Raises ``RequestRefused``."""
-    offered, choice = _choice(prompt, notes, model, host, names)
+    offered, choice = _choice(prompt, notes, model, names)
     places = {id(tool): f"tools[{at}]" for at, tool in enumerate(prompt.tools)}
     tools = [_tool(tool, places[id(tool)], prompt, notes, model, host, names, marks) for tool in offered]
     if prompt.output is not None and choice.get("type") == "tool":
@@ -66,7 +66,7 @@ def plan_tools(
 
 
 def _choice(
-    prompt: Prompt, notes: list[Note], model: ClaudeModel, host: Platform, names: NameMap
+    prompt: Prompt, notes: list[Note], model: ClaudeModel, names: NameMap
 ) -> tuple[tuple[Tool, ...], JsonObject]:
     """The tools that are offered, and the choice among them; empty if nothing is said."""
     asked = prompt.tool_choice

@@ -148,7 +148,6 @@ def build_call(
         located,
         own,
         fields,
-        location,
         client_has_key=client_has_key,
     )
     if isinstance(credential, Fault):
@@ -250,13 +249,12 @@ def _authenticate(
     located: Destination,
     own: ProviderSettings,
     fields: dict[str, str],
-    location: KeyLocation,
     *,
     client_has_key: bool,
 ) -> str | StoredAws | ServiceAccount | Fault | None:
     """Bring the client's credentials in ``fields`` into the provider's form; if there are none, find the stored one.
 
-    Returned is what is still to be put in: a key for ``location``, an identity to sign with, or a service account that
+    Returned is what is still to be put in: a key for its place, an identity to sign with, or a service account that
     needs its token first.
     """
     route = located.route

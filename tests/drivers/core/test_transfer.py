@@ -433,15 +433,18 @@ def test_the_alarm_is_set_behind_the_writes() -> None:
     assert rig.alarms == [6.0]
 
 
-def test_a_bug_in_a_part_of_the_host_s_own_is_logged_whoever_listens(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("where", "told"), [("acme.py:7 read", "acme.py:7 read"), ("", "its return")])
+def test_a_bug_in_a_part_of_the_host_s_own_is_logged_whoever_listens(
+    where: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
     class Bug(Gathering):
         def on_data(self, conn: ConnId, data: bytes) -> None:
-            self.emit(PartFailed(log_id="l", part="reader of acme", error="ValueError", where="acme.py:7 read"))
+            self.emit(PartFailed(log_id="l", part="reader of acme", error="ValueError", where=where))
 
     Rig(Bug(), 1).read(1, b"anything")
     (record,) = caplog.records
     assert (record.name, record.levelname) == ("aigw.driver", "ERROR")
-    assert record.message == "the host's reader of acme failed: ValueError at acme.py:7 read"
+    assert record.message == f"the host's reader of acme failed: ValueError at {told}"
 
 
 def test_who_has_sent_much_at_once_is_read_in_larger_pieces() -> None:

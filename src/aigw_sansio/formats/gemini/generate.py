@@ -127,7 +127,7 @@ class GeminiReader(BaseReader):
         return super().finished(choice, raw)
 
     def close(self, out: list[ProviderEvent]) -> None:
-        self._partial.close(self.calls, out)
+        self._partial.close(out)
         for choice, raw in self._early.items():
             self._ends.setdefault(choice, raw)
         super().close(out)

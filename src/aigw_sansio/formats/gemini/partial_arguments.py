@@ -37,7 +37,7 @@ class PartialArguments:
         part in which it came."""
         name, pieces, goes_on = word(call.get("name")), arr(call.get("partialArgs")), call.get("willContinue") is True
         if name is not None:
-            self.close(calls, out)
+            self.close(out)
             if not goes_on and not pieces:
                 calls.whole(word(call.get("id")), name, call.get("args"), out, choice=choice, signature=signature)
                 return
@@ -51,9 +51,9 @@ class PartialArguments:
         for piece in pieces:
             self._put(obj(piece))
         if not goes_on:
-            self.close(calls, out)
+            self.close(out)
 
-    def close(self, calls: ToolCalls, out: list[ProviderEvent]) -> None:
+    def close(self, out: list[ProviderEvent]) -> None:
         """Close the open call and report its arguments."""
         if self._call is not None:
             choice, number = self._call
