@@ -21,7 +21,7 @@ import msgspec
 from aigw_sansio.quoting import key_text, suggestion
 
 from .rows import Row
-from .sqlite_sink import COLUMNS, JSON_COLUMNS
+from .sqlite_sink import COLUMNS, INDEX, INDEXED, JSON_COLUMNS
 
 Value: TypeAlias = str | int | float | bool | None
 #: Fields that a condition may name, and those of ``metadata``.
@@ -36,6 +36,8 @@ _NUMBERS: Final = frozenset(name for name, kind in COLUMNS.items() if kind != "T
 _WORDS: Final[dict[str, Value]] = {"true": True, "false": False}
 #: An id is made when a request comes, its exchange may begin later: when the host has answered.
 _EARLIER_S: Final = 600.0
+#: Rows among which the last ones are looked for, before the index is asked.
+_RECENT: Final = 100_000
 _SQLITE: Final = b"SQLite format 3\x00"
 _decode: Final = msgspec.json.Decoder(Row).decode
 
@@ -231,7 +233,8 @@ _SUMS: Final = (
 def _query_database(
     db: sqlite3.Connection, conditions: Sequence[Condition], last: int | None, by: Sequence[str] | None
 ) -> Found:
-    where, values = _where(conditions)
+    has_index = bool([row for row in db.execute("PRAGMA index_list(records)") if row[1] == INDEX])
+    where, values = _where(conditions, has_index=has_index)
     if by is not None:
         keys = [_column(name) for name in by]
         grouped = f" GROUP BY {', '.join(str(index + 1) for index in range(len(keys)))}" if keys else ""
@@ -242,10 +245,19 @@ def _query_database(
         return Found(sums=sorted((one for one in sums if one.records), key=lambda one: -one.records))
     names = {row[1] for row in db.execute("PRAGMA table_info(records)")}
     columns_there = [name for name in COLUMNS if name in names]  # an older version had fewer
-    limit = "" if last is None else f" ORDER BY number DESC LIMIT {int(last)}"
-    selected = db.execute(f"SELECT {', '.join(columns_there)} FROM records{where}{limit}", values)
-    found = [_row(columns_there, row) for row in selected]
-    return Found(rows=found if last is None else found[::-1])
+    select = f"SELECT {', '.join(columns_there)} FROM records"
+    if last is None:
+        return Found(rows=[_row(columns_there, row) for row in db.execute(f"{select}{where} ORDER BY number", values)])
+    newest = f" ORDER BY number DESC LIMIT {int(last)}"
+    if has_index and conditions and all(one.field in INDEXED for one in conditions):
+        recent = f"{where} AND number > (SELECT max(number) FROM records) - {_RECENT}"
+        found = db.execute(f"{select}{recent}{newest}", values).fetchall()
+        if len(found) < last:  # they are rare, or old: the index is shorter than the rows. A + keeps SQLite to it
+            numbers = f"SELECT number FROM records INDEXED BY {INDEX}{where} ORDER BY +number DESC LIMIT {int(last)}"
+            found = db.execute(f"{select} WHERE number IN ({numbers}){newest}", values).fetchall()
+    else:
+        found = db.execute(f"{select}{where}{newest}", values).fetchall()
+    return Found(rows=[_row(columns_there, row) for row in reversed(found)])
 
 
 def _group(by: Sequence[str], row: Sequence[Value]) -> tuple[Value, ...]:
@@ -263,7 +275,7 @@ def _row(names: Sequence[str], values: Sequence[Value]) -> Row:
     return msgspec.convert(found, Row)
 
 
-def _where(conditions: Sequence[Condition]) -> tuple[str, list[Value]]:
+def _where(conditions: Sequence[Condition], *, has_index: bool) -> tuple[str, list[Value]]:
     parts: list[str] = []
     values: list[Value] = []
     for condition in conditions:
@@ -280,7 +292,7 @@ def _where(conditions: Sequence[Condition]) -> tuple[str, list[Value]]:
                 values += parameters
             parts.append(f"{column} {operator} ?")
         values += [*parameters, int(value) if isinstance(value, bool) else value]
-        if condition.field == "created_at" and operator in (">", ">=") and isinstance(value, str):
+        if not has_index and condition.field == "created_at" and operator in (">", ">=") and isinstance(value, str):
             parts.append("id >= ?")  # ids begin with the time: their index finds the first row at once
             values.append(_first_id(value))
     return (f" WHERE {' AND '.join(parts)}" if parts else ""), values

@@ -1,14 +1,18 @@
 """Records are read again: a file and a database say the same."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.rigs.ended_events import BROKEN, exchange_ended, session_ended
 
+from aigw_drivers.server.observe import queries
 from aigw_drivers.server.observe.queries import Condition, QueryError, Sum, query, read_condition
 from aigw_drivers.server.observe.rows import exchange_row, session_row
 from aigw_drivers.server.observe.sinks import FileSink
-from aigw_drivers.server.observe.sqlite_sink import SqliteSink
+from aigw_drivers.server.observe.sqlite_sink import INDEX, SqliteSink
 from aigw_sansio import RecordOptions
 
 ROWS = [
@@ -22,12 +26,18 @@ ROWS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(params=["file", "database"])
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["file", "database", "long database", "older database"])
+def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A long database has more rows than are looked at first, an older one no index by time."""
     path = str(tmp_path / "records")
     sink = FileSink(path) if request.param == "file" else SqliteSink(path)
     sink.write(ROWS)
     sink.close()
+    if request.param == "older database":
+        with closing(sqlite3.connect(path)) as db:
+            db.execute(f"DROP INDEX {INDEX}")
+    if request.param == "long database":
+        monkeypatch.setattr(queries, "_RECENT", 1)
     return path
 
 
@@ -69,6 +79,37 @@ def test_all_rows_come_back_as_they_were(source: str) -> None:
 )
 def test_a_condition(source: str, text: str, numbers: list[int]) -> None:
     assert query(source, [read_condition(text)]).rows == [ROWS[number] for number in numbers]
+    assert query(source, [read_condition(text)], last=1).rows == [ROWS[number] for number in numbers[-1:]]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "options"),
+    [
+        ([], {"by": ["provider"]}),
+        (["created_at>=2026-01-01T00:01", "created_at<2026-01-01T00:30"], {"by": ["model"]}),
+        (["provider=openai"], {"by": []}),
+        (["created_at>=2026-01-01T00:01", "success=false"], {"last": 3}),
+        (["provider=nobody"], {"last": 3}),
+    ],
+)
+def test_sums_and_rare_rows_are_found_without_reading_all_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, conditions: list[str], options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(queries, "_RECENT", 1)
+    path = tmp_path / "records.db"
+    sink = SqliteSink(str(path))
+    sink.write(ROWS)
+    sink.close()
+    asked: list[str] = []
+    with closing(sqlite3.connect(path)) as db:
+        db.set_trace_callback(asked.append)
+        queries._query_database(
+            db, [read_condition(text) for text in conditions], **{"last": None, "by": None} | options
+        )
+        db.set_trace_callback(None)
+        plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {asked[-1]}")]
+    assert any(f"USING COVERING INDEX {INDEX}" in line for line in plan), plan
+    assert "SCAN records" not in plan
 
 
 def test_all_conditions_must_be_met(source: str) -> None:
