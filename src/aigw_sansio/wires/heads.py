@@ -2,7 +2,7 @@
 
 Decides: the end of a head, how large it may be, how many fields it has, whether it is well formed (RFC 9112 sections 2
 to 5). Must not know: what a request asks for or what a response means. h11 gets only whole heads, so its limits do not
-depend on how the bytes were cut.
+depend on how the bytes were cut; those of usual responses are read here.
 """
 
 import re
@@ -17,6 +17,13 @@ from .http import Headers
 
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _END_OF_HEAD = re.compile(rb"\n\r?\n")
+_USUAL_HEAD = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9]) [ -~]*+\r\n"
+    rb"((?:[-!#$%&'*+.^_`|~0-9a-zA-Z]++: ?(?:[!-~]++(?:[ \t]++[!-~]++)*+)?+\r\n)*+)\r\n"
+)
+_USUAL_FIELDS = re.compile(rb"([^:]++): ?([^\r]*+)\r\n")
+#: The longest length that is read here; h11 takes two digits more.
+_DIGITS = 18
 #: The content type of a TLS handshake (RFC 8446 section 5.1), which no method begins with.
 _TLS_HANDSHAKE = b"\x16"
 _OPENING_BYTES = 32
@@ -26,6 +33,31 @@ _OPENING = re.compile(
     rb"(?: (?:[!-~\x80-\xff]+(?: (?:H(?:T(?:T(?:P(?:/[0-9.]*(?:\r?(?:\n.*)?)?)?)?)?)?)?)?)?)?",
     re.DOTALL,
 )
+
+
+def read_usual_head(head: bytes) -> tuple[int, Headers] | None:
+    """The status and the fields, with names in lower case, of a complete final ``head`` of HTTP/1.1 in its usual form;
+    ``None`` if it is not so plain that h11 could say nothing else of it: then h11 reads it.
+
+    h11 takes a tenth to a fifth of what a short request costs the core. Usual: each line ends with CRLF, each field is
+    a name, a colon, at most one space and printable ASCII without blanks around it, and the fields that frame the body
+    are there once at most, in their simplest form.
+    """
+    found = _USUAL_HEAD.fullmatch(head)
+    if found is None:
+        return None
+    headers: Headers = [(name.lower(), value) for name, value in _USUAL_FIELDS.findall(found[2])]
+    lengths = codings = 0
+    for name, value in headers:
+        if name == b"content-length":
+            if not value.isdigit() or len(value) > _DIGITS:
+                return None
+            lengths += 1
+        elif name == b"transfer-encoding":
+            if value != b"chunked":
+                return None
+            codings += 1
+    return None if lengths > 1 or codings > 1 else (int(found[1]), headers)
 
 
 def count_fields(head: bytes) -> int:

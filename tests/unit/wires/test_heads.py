@@ -1,7 +1,8 @@
 """HTTP/1.1 heads: their end, their largest size, and their verdict by h11."""
 
+import h11
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.peers.websocket_frames import cut
 
@@ -15,6 +16,7 @@ from aigw_sansio.wires.heads import (
     header_values,
     parse_request_head,
     parse_status_head,
+    read_usual_head,
 )
 
 HEAD = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -112,3 +114,93 @@ def test_fields() -> None:
     assert header_values(headers, b"a") == [b"1, ,2", b" 3 "]
     assert header_tokens(headers, b"a") == [b"1", b"2", b"3"]
     assert header_values(headers, b"c") == header_tokens(headers, b"c") == []
+
+
+# -- heads that are read without h11 mean what h11 says
+
+USUAL = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n"
+    b"set-cookie: a=b; Path=/\r\nset-cookie: c=d\r\nvary:\r\nX_Odd!:1\r\n\r\n"
+)
+
+
+def by_h11(head: bytes) -> tuple[int, bytes, list[tuple[bytes, bytes]]] | None:
+    """Status, version and fields; ``None`` if it refuses the head."""
+    reader = h11.Connection(h11.CLIENT)
+    reader.receive_data(head)
+    try:
+        event = reader.next_event()
+    except h11.RemoteProtocolError:
+        return None
+    if not isinstance(event, h11.Response) or reader.trailing_data[0]:
+        return None
+    return event.status_code, event.http_version, list(event.headers)
+
+
+def check(head: bytes) -> None:
+    """Either it is not read here, or h11 reads the same."""
+    found = read_usual_head(head)
+    if found is not None:
+        assert by_h11(head) == (found[0], b"1.1", found[1])
+
+
+STARTS = st.sampled_from(
+    [b"HTTP/1.1 200 OK", b"HTTP/1.1 404 ", b"HTTP/1.1 200", b"HTTP/1.0 200 OK", b"HTTP/1.1 103 E", b"HTTP/1.1 600 x"]
+)
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            b"content-length: 5", b"Content-Length: 05", b"content-length: 5, 5", b"content-length: " + b"9" * 19,
+            b"content-length: -1", b"content-length:", b"transfer-encoding: chunked", b"Transfer-Encoding:chunked",
+            b"transfer-encoding: Chunked", b"transfer-encoding: gzip", b"x: y", b"x:", b"x: ", b"x:  y", b"x: y ", b" z",
+            b"x : y", b"x: a\tb", b"x: \xe9", b"x: \x0b", b"bad", b": y", b"x: a: b", b"x: y\rz", b"x: y\nz: 1",
+        ]
+    ),
+    st.binary(max_size=12).map(lambda value: b"x: " + value),
+)  # fmt: skip
+
+
+@given(STARTS, st.lists(LINES, max_size=4), st.sampled_from([b"\r\n", b"\r\n", b"\n"]))
+def test_what_is_read_here_h11_reads_alike(start: bytes, lines: list[bytes], end: bytes) -> None:
+    check(end.join([start, *lines, b"", b""]))
+
+
+@given(st.integers(0, len(USUAL)), st.binary(max_size=2), st.integers(0, 2))
+@example(place=0, put_in=b"", taken=0)
+def test_a_usual_head_with_a_change_is_read_alike(place: int, put_in: bytes, taken: int) -> None:
+    check(USUAL[:place] + put_in + USUAL[place + taken :])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        USUAL,
+        b"HTTP/1.1 200 \r\n\r\n",
+        b"HTTP/1.1 599 Odd\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\ndate: Tue, 01 Dec 2026 08:00:00 GMT\r\nserver: cloudflare\r\n\r\n",
+    ],
+)
+def test_usual_heads_are_read_here(head: bytes) -> None:
+    found = read_usual_head(head)
+    assert found is not None
+    assert by_h11(head) == (found[0], b"1.1", found[1])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"content-length: 5\r\ncontent-length: 5\r\n",
+        b"content-length: 5\r\ncontent-length: 6\r\n",
+        b"transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+        b"transfer-encoding: gzip, chunked\r\n",
+        b"content-length: 5, 5\r\n",
+        b"content-length: +5\r\n",
+        b"x: folded\r\n line\r\n",
+        b"x : y\r\n",
+        b"x: y\n",
+        b"x: \x00\r\n",
+        b"x\xe9: y\r\n",
+    ],
+)
+def test_what_frames_a_body_in_any_other_way_is_left_to_h11(fields: bytes) -> None:
+    assert read_usual_head(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n") is None

@@ -2,8 +2,8 @@
 
 Decides: how a request is written, the end of a response's head and body (sections 6.3 and 7), and whether the
 connection can carry another request (section 9.3). Must not know: pools, retries and what a body means. A gate collects
-whole heads and h11 reads them, so limits do not depend on how the bytes were cut. Bodies are read here because every
-token passes this code.
+whole heads and h11 reads them if they are not as usual, so limits do not depend on how the bytes were cut. Bodies are
+read here because every token passes this code.
 """
 
 import re
@@ -15,7 +15,7 @@ import h11
 from ...engine.fsm import Machine
 from ...errors import LocalProtocolError
 from ...faults import Fault, FaultKind, Side
-from ..heads import HeadGate, blame, count_fields, header_tokens
+from ..heads import HeadGate, blame, count_fields, header_tokens, read_usual_head
 from ..http import BodyData, ConnectionFailed, Headers, Request, ResponseEnd, ResponseHead, StreamFailed, WireEvent
 from ..spelling import spelled
 from .chunked import ChunkedReader
@@ -294,11 +294,18 @@ class Http1Client:
                 self._malformed(detail, events)
                 return
             self._opened = 0
+            usual = read_usual_head(head)
+            if usual is not None:
+                status, headers = usual
+                self._begin_body(status, headers, data, events, may_keep=True)
+                return
             response = self._parse(head, events)
             if response is None:
                 return
             if isinstance(response, h11.Response):
-                self._begin_body(response, data, events)
+                headers = [(name.lower(), value) for name, value in response.headers.raw_items()]
+                may_keep = response.http_version >= b"1.1"
+                self._begin_body(response.status_code, headers, data, events, may_keep=may_keep)
                 return
             self._informational += 1
             if self._informational > MAX_INFORMATIONAL:
@@ -326,12 +333,14 @@ class Http1Client:
             return None
         return event
 
-    def _begin_body(self, response: h11.Response, data: bytes, events: list[WireEvent]) -> None:
-        """Choose the framing (RFC 9112 section 6.3) and read the bytes that came after the head.
+    def _begin_body(
+        self, status: int, headers: Headers, data: bytes, events: list[WireEvent], *, may_keep: bool
+    ) -> None:
+        """Choose the framing (RFC 9112 section 6.3) and read the bytes that came after the head. ``may_keep``: the
+        version keeps connections.
 
-        h11 has refused differing lengths and every transfer coding except a single ``chunked``.
+        Who read the head has refused differing lengths and every transfer coding except a single ``chunked``.
         """
-        headers: Headers = [(name.lower(), value) for name, value in response.headers.raw_items()]
         fields = dict(headers)
         length = fields.get(b"content-length")
         chunked = b"transfer-encoding" in fields
@@ -341,12 +350,12 @@ class Http1Client:
             return
         self._machine.fire(Http1Input.HEAD_READ)
         self._head = None
-        self._keep = response.http_version >= b"1.1" and not (
+        self._keep = may_keep and not (
             b"connection" in fields
             and any(token.lower() == b"close" for token in header_tokens(headers, b"connection"))
         )
-        events.append(ResponseHead(self._stream, response.status_code, headers))
-        if self._method == b"HEAD" or response.status_code in (204, 304):
+        events.append(ResponseHead(self._stream, status, headers))
+        if self._method == b"HEAD" or status in (204, 304):
             self._left = 0
         elif chunked:
             self._chunked = reader = ChunkedReader(self._field_limit)
