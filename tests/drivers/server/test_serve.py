@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import anyio.abc
@@ -65,6 +65,10 @@ class World:
         return [event for event in self.events if isinstance(event, ExchangeEnded)]
 
 
+#: A machine may be so busy that two thousand clients are answered one after the other for minutes.
+PATIENT: Final = Timeouts(drain_s=60.0, handshake_s=120.0, ping_after_s=120.0, pong_s=120.0, connect_s=60.0)
+
+
 @asynccontextmanager
 async def world(
     *, limits: Limits | None = None, timeouts: Timeouts | None = None, base_url: str | None = None
@@ -72,9 +76,7 @@ async def world(
     events: list[Event] = []
     async with LoopbackProvider.start() as provider:
         own = ProviderSettings(base_url=base_url or f"{provider.base_url}/v1")
-        config = Config(
-            providers={"custom-loop": own}, limits=limits or Limits(), timeouts=timeouts or Timeouts(drain_s=60)
-        )
+        config = Config(providers={"custom-loop": own}, limits=limits or Limits(), timeouts=timeouts or PATIENT)
         settings = Settings(config=config, server=ServerSettings(port=0))
         with anyio.fail_after(120):
             async with running(settings, driver=_driver.get(), on_event=events.append) as gateway:
