@@ -56,7 +56,7 @@ class ResponseSocket:
 
     __slots__ = (
         "_backlog", "_forget", "_heard", "_keepalive", "_pipe", "_resumed", "_services", "_unsent", "_user", "_wire",
-        "dialled_at", "handshake_s", "key", "lane", "latest", "over",
+        "dialled_at", "handshake_s", "has_spoken", "key", "lane", "latest", "over",
     )  # fmt: skip
 
     def __init__(
@@ -85,6 +85,8 @@ class ResponseSocket:
         #: When it was dialled, in monotonic seconds; and how long that took, with the upgrade.
         self.dialled_at = 0.0
         self.handshake_s = 0.0
+        #: Its provider has sent a message.
+        self.has_spoken = False
         #: It has ended: nothing comes or goes any more.
         self.over = False
         #: The lane whose request it carried last, and the response that its provider remembers; empty: none.

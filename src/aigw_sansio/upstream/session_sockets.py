@@ -52,7 +52,7 @@ class SessionSockets:
             socket.close(now)
 
     def rest(self, origin: Origin, now: float) -> None:
-        """A socket to ``origin`` could not be opened."""
+        """A socket to ``origin`` could not be opened, or carried nothing."""
         self._rests.pop(origin, None)
         self._rests[origin] = now + _REST_S
         if len(self._rests) > _MOST_RESTS:

@@ -133,6 +133,10 @@ class SocketCall:
         self._timer.close()
         socket, self._socket = self._socket, None
         if socket is not None:
+            if (
+                self._tries and not socket.has_spoken
+            ):  # it was asked and said nothing: perhaps no provider listens there
+                self._sockets.rest(self._request.origin, now)
             socket.abort(now)
 
     # -- placing ------------------------------------------------------------------------------------------------
@@ -211,6 +215,7 @@ class SocketCall:
     def messages_received(self, messages: list[bytes], now: float) -> None:
         socket = self._socket
         assert socket is not None
+        socket.has_spoken = True
         events: list[bytes] = []
         for index, data in enumerate(messages):
             message = read_message(data)

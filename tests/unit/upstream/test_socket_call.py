@@ -214,6 +214,23 @@ def test_a_socket_that_cannot_be_opened_is_no_way_for_a_minute() -> None:
     assert len(rig.pipes) == 2
 
 
+def test_a_socket_that_never_speaks_is_no_way_for_a_minute() -> None:
+    rig = Asking(Remembered(200, STREAM))
+    handler = rig.ask()
+    rig.connect()
+    rig.heard()
+    assert handler.call is not None
+    handler.call.cancel(rig.now)  # its time is over
+    assert rig.ask().told == ["reused", "sent", 200, "end"]
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    assert handler.call is not None
+    handler.call.cancel(rig.now)  # this one has spoken before
+    rig.ask()
+    assert len(rig.pipes) == 2
+
+
 def test_it_must_be_open_within_the_time_for_a_dial() -> None:
     rig = Asking()
     handler = rig.ask()
