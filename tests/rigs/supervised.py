@@ -174,6 +174,7 @@ def main(kind: str, *arguments: str) -> int:
         on_ready=on_ready,
         on_reload=(lambda: b"new") if how[0] in _ANSWERS else None,
         on_taken=lambda news: in_force.append(news.decode()),
+        on_ended=lambda number: print(f"told of the end of worker {number}", flush=True),
     ).run()
 
 

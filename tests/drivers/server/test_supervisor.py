@@ -36,12 +36,13 @@ def test_a_worker_that_is_killed_is_replaced_and_serves_those_who_wait() -> None
     """No client is turned away, though a fourth of them comes while their worker is dead."""
     with supervised("toy", "serve", "4") as supervisor:
         time.sleep(1.1)  # it has lived for a while
-        victim = ask(supervisor.port)[1]
+        number, victim = ask(supervisor.port)
         os.kill(victim, signal.SIGKILL)
         for _ in range(200):
             assert ask(supervisor.port)[1] != victim
         workers = supervisor.until(4, without=victim)
         assert pids_asked(supervisor, 4) == set(workers)
+        assert supervisor.line(with_text="told of the end") == f"told of the end of worker {number}\n"
         assert "was ended by signal 9" in supervisor.line(with_text="signal")
         assert supervisor.end(signal.SIGINT) == 0
 

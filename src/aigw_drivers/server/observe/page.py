@@ -288,7 +288,7 @@ class OperatorPage:
         return {
             "version": __version__,
             "now": now,
-            "up_s": round(now - min(told[_SINCE][0] for told in figures if _SINCE in told)),
+            "up_s": round(now - min(since for told in figures if (since := told.get(_SINCE, (0.0,))[0]))),
             "open": {name: sum(part.open[name] for part in parts) for name in _OPEN},
             "totals": {name: _TOTALS[name](counted[_TOTAL, name][0]) for name in _TOTALS},
             "curve": _curve(figures, int(now)),
