@@ -225,6 +225,8 @@ def test_the_document_is_one_that_everybody_can_use() -> None:
         assert "aria-labelledby" in section
     assert all(cell.get("scope") == "col" for cell in tags.all("th"))
     assert [one["role"] for one in tags.all("p") if "role" in one] == ["status", "alert"]
+    (status,) = (one for one in tags.all("p") if one.get("id") == "status")
+    assert status["aria-live"] == "polite"
     (field,) = tags.all("input")
     assert field["type"] == "password"
     assert field["id"] in [label["for"] for label in tags.all("label")]

@@ -1,8 +1,17 @@
 // Draws what /page/events says, once a second. It loads nothing else, and everything that it shows is set as text.
+// If nothing comes, it says that the numbers are not live, and tries again for as long as the page is open.
 "use strict";
+
+const SHORTEST_MS = 1000;
+const LONGEST_MS = 30000;
+const SILENCE_MS = 10000; // the gateway tells something each second
 
 const $ = (id) => document.getElementById(id);
 let source = null;
+let silence = null;
+let again = null;
+let tries = 0;
+let drawnAt = null;
 
 function say(text) {
   if ($("status").textContent !== text) $("status").textContent = text; // it is read aloud when it changes
@@ -121,15 +130,37 @@ function draw(state) {
   say(`aigw ${state.version}, live`);
 }
 
+function notLive(why) {
+  if (source !== null) source.close();
+  source = null;
+  clearTimeout(silence);
+  clearTimeout(again);
+  document.body.classList.add("stale");
+  // no count of seconds: it would be read aloud with each try
+  const of = drawnAt === null ? "" : ` The numbers are those of ${drawnAt.toLocaleTimeString("en-GB")}.`;
+  say(`Not live: ${why}. Trying again.${of}`);
+  const wait = Math.min(LONGEST_MS, SHORTEST_MS * 2 ** tries);
+  tries += 1;
+  again = setTimeout(begin, wait * (0.5 + Math.random() / 2)); // not all pages at once, after a restart
+}
+
+function hear() {
+  clearTimeout(silence);
+  silence = setTimeout(() => notLive("the gateway says nothing"), SILENCE_MS);
+}
+
 function listen() {
   $("locked").hidden = true;
   source = new EventSource("/page/events");
-  source.onmessage = (event) => draw(JSON.parse(event.data));
-  source.onerror = () => {
-    source.close();
-    say("The gateway does not answer. Trying again.");
-    setTimeout(begin, 2000);
+  hear();
+  source.onmessage = (event) => {
+    hear();
+    tries = 0;
+    drawnAt = new Date();
+    document.body.classList.remove("stale");
+    draw(JSON.parse(event.data));
   };
+  source.onerror = () => notLive("the gateway does not answer");
 }
 
 async function begin() {
@@ -137,18 +168,21 @@ async function begin() {
   try {
     answer = await fetch("/page/session");
   } catch {
-    say("The gateway does not answer. Trying again.");
-    setTimeout(begin, 2000);
+    notLive("the gateway does not answer");
     return;
   }
   if (answer.ok) {
     listen();
   } else if (answer.status === 401) {
+    tries = 0;
+    document.body.classList.remove("stale");
     $("numbers").hidden = true;
     $("locked").hidden = false;
     say("This page wants a token.");
+  } else if (answer.status === 503) {
+    notLive("the gateway is going away");
   } else {
-    say(`The gateway refuses the page (${answer.status}).`);
+    notLive(`the gateway refuses the page (${answer.status})`);
   }
 }
 
@@ -156,8 +190,16 @@ $("unlock").addEventListener("submit", async (event) => {
   event.preventDefault();
   const token = $("token").value;
   $("token").value = "";
-  const answer = await fetch("/page/session", { method: "POST", headers: { authorization: `Bearer ${token}` } });
-  $("wrong").textContent = answer.ok ? "" : "This is not the token.";
+  let answer;
+  try {
+    answer = await fetch("/page/session", { method: "POST", headers: { authorization: `Bearer ${token}` } });
+  } catch {
+    $("wrong").textContent = "The gateway does not answer. Try again.";
+    return;
+  }
+  if (answer.ok) $("wrong").textContent = "";
+  else if (answer.status === 401) $("wrong").textContent = "This is not the token.";
+  else $("wrong").textContent = `The gateway refuses (${answer.status}). Try again later.`;
   if (answer.ok) listen();
 });
 
