@@ -21,6 +21,7 @@ from ..core.printable import printable
 from ..server.observe.queries import Condition, Found, QueryError, Sum, check_field, query, read_condition
 from ..server.observe.rows import Row, utc_text
 from ..server.settings import SettingsError, load_settings
+from .given import unreadable
 from .output import Output
 
 _AGO: Final = re.compile(r"([0-9]+)([smhd])")
@@ -56,10 +57,10 @@ def logs(
         fields = None if by is None else [check_field(name) for name in by.split(",") if name and name != "total"]
         place = source or _place_of(config)
         most = last if last is not None or json else _LAST
-        found = query(sys.stdin.buffer if place == "-" else place, conditions, last=most, by=fields)
-    except (QueryError, SettingsError, OSError) as error:
+        found = _found(place, conditions, most, fields)
+    except (QueryError, SettingsError) as error:
         print(printable(str(error)), file=sys.stderr)
-        raise typer.Exit(1 if isinstance(error, OSError) else 2) from None
+        raise typer.Exit(2) from None
     if json:
         _print_json(found, fields, output)
     elif fields is not None:
@@ -70,6 +71,18 @@ def logs(
         print(f"{found.unreadable} lines are no records and were left out", file=sys.stderr)
     if output.reader_gone:
         raise typer.Exit(1)
+
+
+def _found(place: str, conditions: Sequence[Condition], most: int | None, fields: Sequence[str] | None) -> Found:
+    """What :func:`query` finds. Raises :class:`QueryError`, also if nothing in ``place`` is a record."""
+    try:
+        found = query(sys.stdin.buffer if place == "-" else place, conditions, last=most, by=fields)
+    except OSError as error:
+        raise QueryError(unreadable(place, error)) from None
+    if found.unreadable and not found.readable:
+        name = "standard input" if place == "-" else place
+        raise QueryError(f"{name}: holds no records; wanted is what [records] writes: lines of JSON, or a database")
+    return found
 
 
 def _place_of(config: Path | None) -> str:
@@ -137,7 +150,10 @@ def _sums_table(sums: Sequence[Sum], fields: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in fields:
         table.add_column(escape(name), overflow="fold")
-    for name in ("records", "failed", "cached", "tokens in", "tokens out", "cost", "mean ms", "longest ms"):
+    for name in (
+        "records", "failed", "cached", "tokens in", "tokens out", "cost",
+        "mean ms", "p50", "p95", "longest", "first p50", "p95",
+    ):  # fmt: skip
         table.add_column(name, justify="right", no_wrap=True)
     for one in sums:
         table.add_row(
@@ -145,7 +161,11 @@ def _sums_table(sums: Sequence[Sum], fields: Sequence[str]) -> Table:
             *map(str, (one.records, one.failed, one.cached, one.tokens_in, one.tokens_out)),
             _cost(one.cost),
             _number(one.mean_duration),
+            _number(one.duration_p50),
+            _number(one.duration_p95),
             _number(one.longest_duration),
+            _number(one.first_content_p50),
+            _number(one.first_content_p95),
         )
     return table
 

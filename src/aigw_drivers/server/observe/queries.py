@@ -20,6 +20,7 @@ import msgspec
 
 from aigw_sansio.quoting import key_text, suggestion
 
+from .quantiles import Quantiles
 from .rows import Row
 from .sqlite_sink import COLUMNS, INDEX, INDEXED, JSON_COLUMNS
 
@@ -40,6 +41,8 @@ _EARLIER_S: Final = 600.0
 _RECENT: Final = 100_000
 _SQLITE: Final = b"SQLite format 3\x00"
 _decode: Final = msgspec.json.Decoder(Row).decode
+_numbers: Final = msgspec.json.Decoder(list[float | None]).decode
+_PERCENTS: Final = (50, 95)
 
 
 class QueryError(ValueError):
@@ -56,7 +59,8 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Sum(msgspec.Struct, frozen=True, kw_only=True):
-    """What records have in common, and what they add up to. Times are milliseconds."""
+    """What records have in common, and what they add up to. Times are milliseconds. Percentiles are within 0.2 %, of
+    few records exact; those of the first content are of the records that tell it, ``None`` if none does."""
 
     group: tuple[Value, ...]
     records: int
@@ -67,14 +71,19 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
     cost: float
     mean_duration: float
     longest_duration: float
+    duration_p50: float | None
+    duration_p95: float | None
+    first_content_p50: float | None
+    first_content_p95: float | None
 
 
 class Found(msgspec.Struct):
-    """The rows or sums that were found. ``unreadable``: lines that are no record."""
+    """The rows or sums that were found. ``unreadable``: lines that are no record; ``readable``: those that are."""
 
     rows: list[Row] = []
     sums: list[Sum] = []
     unreadable: int = 0
+    readable: int = 0
 
 
 def read_condition(text: str) -> Condition:
@@ -167,6 +176,7 @@ def _matching(lines: Iterable[bytes], conditions: Sequence[Condition], found: Fo
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             found.unreadable += bool(line.strip())
             continue
+        found.readable += 1
         if all(_meets(row, condition) for condition in conditions):
             yield row
 
@@ -192,10 +202,15 @@ def field_of(row: Row, name: str) -> Value:
 
 
 def _sums(rows: Iterable[Row], by: Sequence[str]) -> list[Sum]:
-    groups: dict[tuple[Value, ...], list[float]] = {}
+    groups: dict[tuple[Value, ...], tuple[list[float], Quantiles, Quantiles]] = {}
     for row in rows:
         group = tuple(field_of(row, name) for name in by)
-        total = groups.setdefault(group, [0, 0, 0, 0, 0, 0.0, 0.0, 0.0])
+        found = groups.get(group)
+        if found is None:
+            found = groups[group] = ([0, 0, 0, 0, 0, 0.0, 0.0, 0.0], Quantiles(), Quantiles())
+        total, durations, firsts = found
+        durations.add(row.duration)
+        firsts.add(row.timings.first_content)
         total[0] += 1
         total[1] += not row.success
         total[2] += row.cached
@@ -204,10 +219,14 @@ def _sums(rows: Iterable[Row], by: Sequence[str]) -> list[Sum]:
         total[5] += row.cost or 0.0
         total[6] += row.duration
         total[7] = max(total[7], row.duration)
-    return sorted((_sum(group, total) for group, total in groups.items()), key=lambda one: -one.records)
+    sums = [
+        _sum(group, total, [*durations.at(*_PERCENTS), *firsts.at(*_PERCENTS)])
+        for group, (total, durations, firsts) in groups.items()
+    ]
+    return sorted(sums, key=lambda one: -one.records)
 
 
-def _sum(group: tuple[Value, ...], total: Sequence[float]) -> Sum:
+def _sum(group: tuple[Value, ...], total: Sequence[float], percentiles: Sequence[float | None]) -> Sum:
     count = int(total[0])
     return Sum(
         group=group,
@@ -219,6 +238,10 @@ def _sum(group: tuple[Value, ...], total: Sequence[float]) -> Sum:
         cost=total[5],
         mean_duration=round(total[6] / count, 3) if count else 0.0,
         longest_duration=total[7],
+        duration_p50=percentiles[0],
+        duration_p95=percentiles[1],
+        first_content_p50=percentiles[2],
+        first_content_p95=percentiles[3],
     )
 
 
@@ -226,8 +249,21 @@ def _sum(group: tuple[Value, ...], total: Sequence[float]) -> Sum:
 
 _SUMS: Final = (
     "count(*), total(success = 0), total(cached), total(tokens_in), total(tokens_out), total(cost), total(duration), "
-    "coalesce(max(duration), 0)"
+    "coalesce(max(duration), 0), percentiles(duration), percentiles(json_extract(timings, '$.first_content'))"
 )
+
+
+class _Percentiles:
+    """An aggregate of SQL: its value is JSON."""
+
+    def __init__(self) -> None:
+        self._found = Quantiles()
+
+    def step(self, value: float | None, /) -> None:
+        self._found.add(value)
+
+    def finalize(self) -> str:
+        return msgspec.json.encode(self._found.at(*_PERCENTS)).decode()
 
 
 def _query_database(
@@ -240,8 +276,12 @@ def _query_database(
         grouped = f" GROUP BY {', '.join(str(index + 1) for index in range(len(keys)))}" if keys else ""
         named = [value for _, parameters in keys for value in parameters]
         columns = ", ".join([*(sql for sql, _ in keys), _SUMS])
+        db.create_aggregate("percentiles", 1, _Percentiles)  # type: ignore[arg-type]  # typeshed knows only of numbers
         rows = db.execute(f"SELECT {columns} FROM records{where}{grouped}", [*named, *values])
-        sums = [_sum(_group(by, row), row[len(by) :]) for row in rows]
+        sums = [
+            _sum(_group(by, row), row[len(by) : -2], [number for text in row[-2:] for number in _numbers(text)])
+            for row in rows
+        ]
         return Found(sums=sorted((one for one in sums if one.records), key=lambda one: -one.records))
     names = {row[1] for row in db.execute("PRAGMA table_info(records)")}
     columns_there = [name for name in COLUMNS if name in names]  # an older version had fewer

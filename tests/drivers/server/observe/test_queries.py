@@ -122,6 +122,9 @@ def test_sums(source: str) -> None:
     assert (total.group, total.records, total.failed, total.cached) == ((), 4, 1, 0)
     assert (total.tokens_in, total.tokens_out, total.cost) == (120, 60, 1.75)
     assert (total.mean_duration, total.longest_duration) == (16_750.0, 60_000.0)
+    assert (total.duration_p50, total.duration_p95) == (1500.0, 60_000.0)
+    firsts = sorted(row.timings.first_content for row in ROWS if row.timings.first_content is not None)
+    assert (total.first_content_p50, total.first_content_p95) == (firsts[(len(firsts) + 1) // 2 - 1], firsts[-1])
     sums = query(source, [], by=["provider", "success"]).sums
     assert [(one.group, one.records) for one in sums] == [(("openai", True), 3), (("anthropic", False), 1)]
     assert {one.group: one.records for one in query(source, [], by=["metadata.team"]).sums} == {
