@@ -3,12 +3,16 @@
 Decides: what is done with one key, or shown of all. Must not know: how a store keeps them. No key is ever printed.
 """
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 from aigw_sansio.providers.registry import ALIASES
 
 from ..server.settings import Settings
 from ..server.stored_keys import PREFIX, stored_name
-from ..stores import open_store
+from ..stores import Store, StoreError, open_store
 
+_T = TypeVar("_T")
 #: Seconds that a store may take here: nobody else waits.
 _WITHIN_S = 10.0
 
@@ -19,8 +23,8 @@ class KeyRefused(ValueError):
 
 async def list_keys(settings: Settings) -> list[str]:
     """Whose keys there are: ``ACCOUNT/GATEWAY/PROVIDER/ALIAS``. ``StoreError`` if the store fails."""
-    async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
-        return [name.removeprefix(PREFIX) for name in await store.names(PREFIX)]
+    names = await _ask(settings, lambda store: store.names(PREFIX))
+    return [name.removeprefix(PREFIX) for name in names]
 
 
 async def put_key(settings: Settings, gateway: str, provider: str, alias: str, key: str | None) -> str:
@@ -34,9 +38,15 @@ async def put_key(settings: Settings, gateway: str, provider: str, alias: str, k
         raise KeyRefused(f"--alias {error}") from None
     if key is not None and not (key and key.isascii() and key.isprintable()):
         raise KeyRefused("the key is not usable; allowed is printable ASCII")
-    async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
-        if key is None:
-            await store.delete(name)
-        else:
-            await store.set(name, key.encode("ascii"))
+    await _ask(settings, lambda store: store.delete(name) if key is None else store.set(name, key.encode("ascii")))
     return name.removeprefix(PREFIX)
+
+
+async def _ask(settings: Settings, question: Callable[[Store], Awaitable[_T]]) -> _T:
+    """What the store of ``settings`` answers. ``StoreError`` is raised behind its block, where no group wraps it."""
+    async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
+        try:
+            return await question(store)
+        except StoreError as error:
+            failed = error
+    raise failed

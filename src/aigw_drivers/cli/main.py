@@ -27,7 +27,8 @@ from ..client import HandshakeRefused, WebSocketClosed
 from ..core.printable import printable
 from ..core.sockets import listeners_on
 from ..server import concerns
-from ..server.files import unusable_files
+from ..server.files import unusable_files, unusable_places
+from ..server.observe.places import PlaceError
 from ..server.reload import SettingsFile
 from ..server.service_manager import ServiceManager
 from ..server.settings import MAX_WORKERS, Settings, SettingsError, load_settings
@@ -38,6 +39,7 @@ from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
+from .given import WrongOption, checked_texts, standard_input, unreadable
 from .keys import KeyRefused, list_keys, put_key
 from .logs import logs
 from .loops import run
@@ -87,7 +89,8 @@ def _judge(settings: Settings, file: Path | None, console: Output, *, strict: bo
     """Report what must not be, and end. Returns what an operator would regret, in lines to print as warnings; with
     ``strict`` that ends the command too."""
     name = "aigw" if file is None else file
-    problems = [f"{name}: {line}" for line in (*unusable_files(settings), *concerns.errors(settings))]
+    wrong = [*unusable_files(settings), *unusable_places(settings), *concerns.errors(settings)]
+    problems = [f"{name}: {line}" for line in wrong]
     mode = None if file is None else file.stat().st_mode
     doubts = [f"{name}: {line}" for line in concerns.warnings(settings, file_mode=mode)]
     for line in problems:
@@ -176,6 +179,9 @@ def serve(
     try:
         count = settings.server.workers
         status = serving.here(console) if count is None else serving.in_workers(count, console)
+    except PlaceError as error:
+        console.tell("error", str(error))
+        raise typer.Exit(1) from None
     except OSError as error:
         server = settings.server
         console.tell("error", f"cannot listen on {server.host}:{server.port}: {error}")
@@ -245,6 +251,10 @@ def keys(
     if settings.store.reveal() == MEMORY:
         output.tell("error", f"{config}: store.url is {MEMORY}, which keeps no keys")
         raise typer.Exit(2)
+    for line in (problems := unusable_places(settings)):
+        output.tell("error", f"{config}: {line}")
+    if problems:
+        raise typer.Exit(2)
     if (gateway is None) is not (provider is None):
         output.tell("error", "a key is of a gateway and a provider: name both")
         raise typer.Exit(2)
@@ -276,9 +286,10 @@ def send(
 
     They are universal messages, or at /compat/responses and /PROVIDER/responses those of Responses over WebSocket.
     """
-    texts = messages or [line for line in sys.stdin.read().splitlines() if line.strip()]
     output = Output()
     try:
+        texts = messages or [line for line in standard_input().splitlines() if line.strip()]
+        checked_texts(URL=url, MESSAGES="".join(texts), **{"--token": token})
         run(lambda: send_messages(url, texts, token, output))
     except ValueError as error:
         _complain(error)
@@ -323,7 +334,9 @@ def call(
     """
     output = Output()
     try:
-        body = body_of(provider, endpoint, model, sys.stdin.read() if text == "-" else text, query)
+        options = {"--model": model, "--query": query, "--header": "".join(header or []), "--url": url}
+        checked_texts(PROVIDER=provider, ENDPOINT=endpoint, TEXT=text, **options, **{"--token": token})
+        body = body_of(provider, endpoint, model, standard_input() if text == "-" else text, query)
         headers = headers_of(header or [])
         target = target_of(url, token, config, provider, os.environ)
     except (ValueError, SettingsError) as error:
@@ -385,9 +398,10 @@ def read(
             output.write_line(line)
             if output.reader_gone:
                 raise typer.Exit(1)
-    except (ReadError, OSError) as error:
-        _complain(f"{file}: {error}")
-        raise typer.Exit(1) from None
+    except (ReadError, WrongOption, OSError) as error:
+        told = unreadable(file, error) if isinstance(error, OSError) else f"{file}: {error}"
+        _complain(error if isinstance(error, WrongOption) else told)
+        raise typer.Exit(1 if isinstance(error, ReadError) else 2) from None
 
 
 @app.command()
@@ -417,8 +431,10 @@ def translate(
                         _complain(f"note: {note.kind} {note.field}: {note.why}")
             return
         text, refused = translate_file(file, source=source, target=target, stream=stream)
-    except (TranslateError, OSError) as error:
-        _complain(f"{file}: {error}")
+    except (TranslateError, WrongOption, OSError) as error:
+        name = "standard input" if file == "-" else file
+        told = unreadable(name, error) if isinstance(error, OSError) else f"{name}: {error}"
+        _complain(error if isinstance(error, WrongOption) else told)
         raise typer.Exit(2) from None
     output.write_line(text.decode())
     if refused:

@@ -19,6 +19,8 @@ from aigw_sansio.formats.detection import LOOK_AT, detect_format
 from aigw_sansio.formats.registry import FORMAT_ALIASES
 from aigw_sansio.providers.registry import ALIASES, REGISTRY
 
+from .given import WrongOption
+
 _PIECE: Final = 64 * 1024
 _ASKED: Final = b'{"stream":true}'
 _TYPES: Final = {
@@ -39,7 +41,7 @@ _PROVIDERS: Final = {
 
 
 class ReadError(ValueError):
-    """An option names no known provider or format, or the body breaks its framing."""
+    """The body breaks its framing."""
 
 
 def read_file(
@@ -54,8 +56,8 @@ def read_file(
 
     ``format`` (a key of :data:`aigw_sansio.formats.registry.FORMAT_ALIASES`) decides the format. Without it the content
     decides, and if that is not clear, ``provider`` (a slug). ``content_type`` and ``status`` are those of the response;
-    without a type the file's name and its first bytes decide. Raises :class:`ReadError` before the first event if a
-    name is unknown, and after the last event if the body is broken; ``OSError`` if the file cannot be read.
+    without a type the file's name and its first bytes decide. Raises :class:`.WrongOption` if a name is
+    unknown, :class:`ReadError` after the last event if the body is broken, ``OSError`` if the file cannot be read.
     """
     named = _family(provider, format)
     with Path(path).open("rb") as file:
@@ -66,7 +68,7 @@ def read_file(
             status,
             [(b"content-type", kind.encode("latin-1", "replace"))],
             format=format,
-            limits=Limits(response_body_bytes=Path(path).stat().st_size),
+            limits=Limits(response_body_bytes=max(1, Path(path).stat().st_size)),
             array_stream=format == "gemini" and start.lstrip()[:1] == b"[",
             query=_ASKED,
         )
@@ -119,14 +121,14 @@ def _family(provider: str | None, format: str | None) -> str:
     if format is not None:
         found = FORMAT_ALIASES.get(format)
         if found is None:
-            raise ReadError(f"unknown format {format!r}; known are {', '.join(sorted(FORMAT_ALIASES))}")
+            raise WrongOption(f"unknown format {format!r}; known are {', '.join(sorted(FORMAT_ALIASES))}")
         return found
     if provider is None:
         return "unknown"
     slug = ALIASES.get(provider, provider)
     row = REGISTRY.get(slug)
     if row is None:
-        raise ReadError(f"unknown provider {provider!r}; known are {', '.join(sorted(REGISTRY))}")
+        raise WrongOption(f"unknown provider {provider!r}; known are {', '.join(sorted(REGISTRY))}")
     own = _PROVIDERS.get(slug) or FORMAT_ALIASES.get(slug) or row.format
     return "openai-chat" if own == "unknown" else own  # which most of the others speak
 

@@ -25,20 +25,22 @@ from aigw_sansio.translate import (
     translate_request,
 )
 
+from .given import WrongOption
+
 _ID: Final = "translated"
 _STREAMS: Final = (".sse", ".ndjson", ".eventstream")
 
 
 class TranslateError(ValueError):
-    """An option names no known format, or the file holds no JSON object."""
+    """The file holds no JSON object."""
 
 
 def translate_file(path: str, *, source: str, target: str, stream: bool) -> tuple[bytes, bool]:
     """The request in ``path`` (``-``: standard input), translated: one JSON object, and whether it was refused. The
     object has ``method``, ``path``, ``headers``, ``body`` and ``notes``, or only ``refused``.
 
-    ``stream``: ask for a stream, whatever the request says. Raises :class:`TranslateError`; ``OSError`` if the file
-    cannot be read.
+    ``stream``: ask for a stream, whatever the request says. Raises :class:`.WrongOption`, :class:`TranslateError`;
+    ``OSError`` if the file cannot be read.
     """
     _check("--from", source, CLIENT_FORMATS)
     _check("--to", target, REQUEST_FORMATS)
@@ -88,7 +90,7 @@ def translate_answer_file(
 
 def _check(option: str, name: str, allowed: tuple[str, ...]) -> None:
     if name not in allowed:
-        raise TranslateError(f"{option} {name!r} is no format here; allowed are {', '.join(allowed)}")
+        raise WrongOption(f"{option} {name!r} is no format here; allowed are {', '.join(allowed)}")
 
 
 def _read(path: str) -> bytes:

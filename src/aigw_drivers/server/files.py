@@ -1,10 +1,18 @@
-"""The files that settings name.
+"""The files that settings name: those that are read, and those that are written.
 
 Decides: whether they can be used, in words for the operator. Must not know: when that is asked.
 """
 
+import os
+from contextlib import suppress
+from os.path import basename, dirname
+from typing import Final
+
 from ..core.tls import check_trust, server_context
+from ..stores.opening import SQLITE
 from .settings import Settings
+
+_DATABASE: Final = b"SQLite format 3\0"
 
 
 def unusable_files(settings: Settings) -> list[str]:
@@ -32,3 +40,35 @@ def unusable_files(settings: Settings) -> list[str]:
                 f"server.tls_certificate ({server.tls_certificate}) cannot be used with its key ({key}): {error}"
             )
     return problems
+
+
+def unusable_places(settings: Settings) -> list[str]:
+    """Files of records and of the store that cannot be written, by the name of their setting. A file that is not there
+    is made; its folder is not."""
+    places = [("records.to", place) for place in settings.records.to]
+    places.append(("store.url", settings.store.reveal()))
+    problems = []
+    for where, place in places:
+        kind, _, path = place.partition(":")
+        if f"{kind}:" == SQLITE or (where == "records.to" and kind == "file"):
+            why = _unwritable(path, database=f"{kind}:" == SQLITE)
+            if why is not None:
+                problems.append(f"{where} ({kind}:{basename(path)}) cannot be written: {why}")
+    return problems
+
+
+def _unwritable(path: str, *, database: bool) -> str | None:
+    if os.path.isdir(path):
+        return "it is a folder"
+    if not os.path.exists(path):
+        folder = dirname(path) or "."
+        if not os.path.isdir(folder):
+            return f"there is no folder {folder}"
+        return None if os.access(folder, os.W_OK | os.X_OK) else f"this user may write nothing to the folder {folder}"
+    if not os.access(path, os.R_OK | os.W_OK if database else os.W_OK):
+        return "this user may not"
+    if database and os.path.isfile(path):
+        with suppress(OSError), open(path, "rb") as file:
+            if file.read(len(_DATABASE)) not in (b"", _DATABASE):
+                return "it is no database"
+    return None

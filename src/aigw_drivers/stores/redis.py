@@ -206,7 +206,9 @@ class RedisStore:
             raise StoreError(f"the store gave no answer within {self._within_s:g} s") from None
         except Exception as exc:
             # A server may say anything, and what its client raises then is no part of its contract. Who asks knows what
-            # to do without an answer.
+            # to do without an answer. The client is not imported here, so its class is known by its name.
+            if isinstance(exc, OSError) or type(exc).__name__ == "ConnectionError":
+                raise StoreError("the store cannot be reached") from None
             raise StoreError(f"the store failed: {type(exc).__name__}") from None
 
 

@@ -70,7 +70,7 @@ def test_a_store_in_memory_keeps_no_keys(file: Path) -> None:
 
 
 def test_a_store_that_fails_is_told(file: Path) -> None:
-    (file.parent / "store.db").write_bytes(b"no database at all" * 1000)
+    (file.parent / "store.db").write_bytes(b"SQLite format 3\0" + b"no database at all" * 1000)
     told = run(str(file))
     assert told.returncode == 1
     assert "the store failed: DatabaseError" in told.stdout + told.stderr

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from tests.reading.recordings import FOLDER, RECORDINGS, needs_recordings
 
+from aigw_drivers.cli.given import WrongOption
 from aigw_drivers.cli.read import ReadError, read_file
 
 STREAM = b'data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
@@ -101,7 +102,7 @@ def test_a_json_array_is_a_stream_of_gemini(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"provider": "nobody"}, {"format": "nothing"}])
 def test_unknown_names_are_refused_with_the_known_ones(tmp_path: Path, options: dict[str, str]) -> None:
-    with pytest.raises(ReadError, match=r"known are .*open"):
+    with pytest.raises(WrongOption, match=r"known are .*open"):
         lines(tmp_path / "a.json", b"{}", **options)
 
 

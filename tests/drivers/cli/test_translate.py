@@ -58,14 +58,18 @@ def test_a_refusal_has_a_status_of_its_own() -> None:
     [
         (("--from", "openai-chat", "--to", "nope"), BODY, "--to 'nope' is no format here; allowed are openai-chat, "),
         (("--from", "gemini", "--to", "gemini"), BODY, "--from 'gemini' is no format here; allowed are openai-chat, "),
-        (("--from", "openai-chat", "--to", "gemini"), "{", "it is no JSON; needed is the body of a request"),
+        (
+            ("--from", "openai-chat", "--to", "gemini"),
+            "{",
+            "standard input: it is no JSON; needed is the body of a request",
+        ),
         (("--answer", "--from", "gemini", "--to", "gemini"), BODY, "--to 'gemini' is no format here; allowed are "),
     ],
 )
 def test_errors_of_use_say_what_is_allowed(arguments: tuple[str, ...], given: object, told: str) -> None:
     status, out, error = run("-", *arguments, given=given)
     assert (status, out) == (2, "")
-    assert error.startswith(f"-: {told}")
+    assert error.startswith(told)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -20,6 +20,10 @@ _ALLOWED: Final = "is no place for records; allowed are 'stdout', 'file:PATH', '
 _KEYS: Final = ("to", "queue_rows", "sqlite_rows")
 
 
+class PlaceError(OSError):
+    """A place for records cannot be opened. The text names it."""
+
+
 class RecordSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Where records go: ``stdout``, ``file:PATH``, ``sqlite:PATH``, ``otel``; nowhere, if there is none.
 
@@ -57,28 +61,27 @@ def read_records(reader: ValueReader, document: Table, built: Callable[..., Reco
 
 
 def open_sinks(settings: RecordSettings, exporters: Exporters | None = None) -> list[Sink]:
-    """The places of ``settings``, opened; ``otel`` is that of ``exporters``. Raises ``OSError`` with the name of one
-    that cannot be."""
+    """The places of ``settings``, opened; ``otel`` is that of ``exporters``. Raises :class:`PlaceError`."""
     from .sqlite_sink import SqliteSink  # SQLite is loaded only by who keeps records
 
     sinks: list[Sink] = []
-    try:
-        for place in settings.to:
+    for place in settings.to:
+        try:
             kind, _, path = place.partition(":")
             if kind == "stdout":
                 sinks.append(StdoutSink())
             elif kind == "otel":
                 if exporters is None:
-                    raise OSError("records.to has 'otel': write endpoint under [otel]")
+                    raise OSError("write endpoint under [otel]")
                 sinks.append(LogSink(exporters))
             elif kind == "file":
                 sinks.append(FileSink(path))
             else:
                 sinks.append(SqliteSink(path, settings.sqlite_rows))
-    except OSError:
-        for sink in sinks:
-            sink.close()
-        raise
+        except OSError as error:
+            for sink in sinks:
+                sink.close()
+            raise PlaceError(f"records.to ({place}) cannot be written: {error.strerror or error}") from None
     return sinks
 
 

@@ -43,6 +43,7 @@ _SQLITE: Final = b"SQLite format 3\x00"
 _decode: Final = msgspec.json.Decoder(Row).decode
 _numbers: Final = msgspec.json.Decoder(list[float | None]).decode
 _PERCENTS: Final = (50, 95)
+_NO_TIMES: Final = "[null,null]"  # an aggregate of no rows is made without us
 
 
 class QueryError(ValueError):
@@ -279,7 +280,11 @@ def _query_database(
         db.create_aggregate("percentiles", 1, _Percentiles)  # type: ignore[arg-type]  # typeshed knows only of numbers
         rows = db.execute(f"SELECT {columns} FROM records{where}{grouped}", [*named, *values])
         sums = [
-            _sum(_group(by, row), row[len(by) : -2], [number for text in row[-2:] for number in _numbers(text)])
+            _sum(
+                _group(by, row),
+                row[len(by) : -2],
+                [number for text in row[-2:] for number in _numbers(text or _NO_TIMES)],
+            )
             for row in rows
         ]
         return Found(sums=sorted((one for one in sums if one.records), key=lambda one: -one.records))
