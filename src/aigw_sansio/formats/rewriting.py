@@ -5,13 +5,13 @@ format, why a text is changed, and by whom. All formats are rewritten in one way
 chunk is a string of its JSON.
 
 Theory of operation. A text is put where the old one stood, and the rest of the chunk stays; log probabilities, which
-spell the old one, become null. Some formats repeat at the end of a part or of the response what it said. So the texts
-are kept, as long as they are few enough, to the end of the turn and of the one behind it. Once one was changed, later
-chunks are searched for repeats: a string that is all that was said since the last repeat, or that was such a repeat
-before, becomes what was shown in its place; so does a call's arguments that stand there as an object. If another string
-stands where text may be, nobody can tell whether it repeats what was taken out; nor can they if the same was said
-twice and shown differently. Then, and if a text is not found, the chunk cannot be rewritten. Each step costs time in
-proportion to the chunk, or to a repeat.
+spell the old one, become null, and what says it again in pieces (``words`` of a transcript) becomes empty. Some formats
+repeat at the end of a part or of the response what it said. So the texts are kept, as long as they are few enough, to
+the end of the turn and of the one behind it. Once one was changed, later chunks are searched for repeats: a string that
+is all that was said since the last repeat, or that was such a repeat before, becomes what was shown in its place; so
+does a call's arguments that stand there as an object. If another string stands where text may be, nobody can tell
+whether it repeats what was taken out; nor can they if the same was said twice and shown differently. Then, and if a
+text is not found, the chunk cannot be rewritten. Each step costs time in proportion to the chunk, or to a repeat.
 """
 
 import re
@@ -45,6 +45,14 @@ _CLIENTS: Final = frozenset({"user", "system", "developer"})
 _INPUT_TYPES: Final = frozenset({"input_text", "input_audio", "input_image"})
 #: What is in the names of members that spell a text token by token.
 _SPELLED: Final = "logprob"
+#: Names, in small letters and without underscores, of members that say a text once more in pieces or as subtitles: with
+#: times, speakers or sources.
+_PIECES: Final = frozenset(
+    {
+        "words", "tokens", "chars", "characters", "alignment", "normalizedalignment", "paragraphs", "sentences",
+        "utterances", "segments", "chunks", "entities", "hits", "vtt", "srt", "groundingsupports",
+    }
+)  # fmt: skip
 #: Names of members, and names and labels as values: what is written otherwise may be words.
 _MEMBER: Final = re.compile(r"[A-Za-z0-9_.$-]{1,64}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_.:;/+=~#-]{1,128}")
@@ -311,6 +319,8 @@ class Rewriter:
                 if _SPELLED in name.lower():
                     places.touched = True
                     shown[name] = None
+                elif self._changed and not own and name.lower().replace("_", "") in _PIECES:
+                    shown[name] = _emptied(inner, places)
                 else:
                     shown[name] = self._put(inner, name, places, own=own or name in _INPUTS)
             return shown
@@ -404,6 +414,16 @@ def _plain(data: bytes, others: dict[str, list[str]]) -> bytes:
     if len(put) != 1:
         raise CannotRewrite("a chunk is no JSON, so its text cannot be changed")
     return put[0].encode()
+
+
+def _emptied(value: object, places: _Places) -> object:
+    """``value``, whose parts say a text in pieces, without them. Counts, and what has nothing but counts, stay."""
+    if type(value) is dict and not any(type(inner) in (str, dict, list) for inner in value.values()):
+        return value
+    if type(value) not in (str, dict, list):
+        return value
+    places.touched = True
+    return None if type(value) is dict else [] if type(value) is list else ""
 
 
 def _written(text: str) -> str:

@@ -1,6 +1,7 @@
 """Other texts in a provider's own chunks: where they are put, what repeats them, and what cannot be written."""
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -142,6 +143,58 @@ def test_what_was_repeated_before_a_change_is_known() -> None:
     rewriter.rewrite([text_item("three")], ("3",), shown=True)
     shown = data_of(rewriter.rewrite([item({"content": ["one", "twothree"]})], None, shown=True))
     assert shown == [{"content": ["one", "two3"]}]
+
+
+#: Answers of formats that say a text, here OLD, once more: in pieces, with times, speakers, sources or probabilities.
+TOLD_AGAIN = {
+    "deepgram-realtime": {"channel": {"alternatives": [{"transcript": "OLD", "words": [
+        {"word": "say", "start": 0.1}, {"word": "4711", "punctuated_word": "4711."}]}]}},
+    "deepgram": {"results": {"channels": [{"alternatives": [{"transcript": "OLD", "confidence": 0.9, "words": [
+        {"word": "4711"}], "paragraphs": {"transcript": "\nOLD", "paragraphs": [{"sentences": [{"text": "4711."}]}]}}]}],
+        "utterances": [{"transcript": "OLD", "words": [{"word": "4711"}]}]}},
+    "openai-verbose": {"text": "OLD", "segments": [{"id": 0, "text": " 4711", "tokens": [50364, 12]}],
+                       "words": [{"word": "4711", "start": 0.0}]},
+    "openai-chat": {"choices": [{"delta": {"content": "OLD"}, "logprobs": {"content": [
+        {"token": "4711", "bytes": [52, 55, 49, 49], "top_logprobs": [{"token": "4711"}]}]}}]},
+    "openai-responses": {"type": "response.output_text.delta", "delta": "OLD", "logprobs": [{"token": "4711"}]},
+    "responses-terminal": {"response": {"output_text": "OLD", "output": [{"content": [
+        {"type": "output_text", "text": "OLD", "logprobs": [{"token": "4711"}]}]}]}},
+    "gemini": {"candidates": [{"content": {"parts": [{"text": "OLD"}]}, "groundingMetadata": {"groundingSupports": [
+        {"segment": {"text": "4711", "endIndex": 4}}]}, "logprobsResult": {"chosenCandidates": [{"token": "4711"}]},
+        "avgLogprobs": -0.1}]},
+    "gemini-live": {"serverContent": {"outputTranscription": {"text": "OLD"}}},
+    "scribe": {"message_type": "committed_transcript_with_timestamps", "text": "OLD", "words": [
+        {"text": "4711", "type": "word"}], "language_code": "en"},
+    "cartesia": {"type": "transcript", "text": "OLD", "words": [{"word": "4711"}]},
+    "workers-ai": {"result": {"text": "OLD", "vtt": "WEBVTT\n\n00.0 --> 01.0\n4711", "words": [{"word": "4711"}]}},
+    "huggingface": {"text": "OLD", "chunks": [{"text": "4711", "timestamp": [0.0, 1.0]}]},
+    "speech-aligned": {"text": "OLD", "normalized_alignment": {"chars": ["4", "7", "1", "1"]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("format", TOLD_AGAIN)
+def test_what_says_a_changed_text_again_in_pieces_goes_with_it(format: str) -> None:
+    data = json.dumps(TOLD_AGAIN[format]).replace("OLD", "say 4711").encode()
+    (changed,) = Rewriter(MOST).rewrite([item(data, TextDelta("say 4711"))], ("say ****",), shown=True)
+    assert changed.chunk is not None
+    shown = changed.chunk.data.decode()
+    assert "4711" not in re.sub(r'[", ]', "", shown)
+    assert "say ****" in shown
+    released = Rewriter(MOST).rewrite([item(data, TextDelta("say 4711"))], None, shown=True)
+    assert data_of(released) == [json.loads(data)], "what is not changed keeps all of it"
+
+
+def test_a_sign_of_pieces_in_a_later_chunk_goes_too_and_counts_stay() -> None:
+    rewriter = Rewriter(MOST)
+    rewriter.rewrite([text_item("4711")], ("****",), shown=True)
+    later = {"words": [{"word": "4711"}], "meta": {"tokens": {"input_tokens": 3}, "characters": 4}, "vtt": ""}
+    assert data_of(rewriter.rewrite([item(later)], None, shown=True)) == [{**later, "words": []}]
+
+
+def test_what_the_client_said_keeps_its_words() -> None:
+    heard = {"inputTranscription": {"text": "mine", "words": [{"word": "mine"}]}, "text": "4711"}
+    (changed,) = Rewriter(MOST).rewrite([item(heard, TextDelta("4711"))], ("****",), shown=True)
+    assert data_of([changed]) == [{**heard, "text": "****"}]
 
 
 def turn(rewriter: Rewriter, text: str, shown: str, *, ends: bool = True) -> str:
