@@ -39,9 +39,14 @@ def require_possible(before: Settings, after: Settings, *, own_sockets: bool = F
     require_unchanged(before.server, after.server, "server", but=but)
     require_unchanged(before.records, after.records, "records")
     require_unchanged(before.otel, after.otel, "otel")
-    if after.store != before.store:
-        why = "cannot change while the gateway runs; allowed is what it began with"
-        raise ConfigError("settings", [SettingError(("store",), why)])
+    for name in ("store", "store_bytes"):
+        if getattr(after, name) != getattr(before, name):
+            why = "cannot change while the gateway runs; allowed is what it began with"
+            raise ConfigError("settings", [SettingError((name,), why)])
+
+
+def _store_of(settings: Settings) -> dict[str, object]:
+    return {"store": settings.store, "store_bytes": settings.store_bytes}
 
 
 class SettingsFile:
@@ -115,8 +120,9 @@ class SettingsFile:
             names += ("tls_certificate", "tls_key")
         fixed = {name: getattr(before, name) for name in names if getattr(server, name) != getattr(before, name)}
         told = [f"server.{name}" for name in fixed] + ["store.url"] * (settings.store != self.settings.store)
+        told += ["store.bytes"] * (settings.store_bytes != self.settings.store_bytes)
         server = msgspec.structs.replace(server, **fixed)
-        return msgspec.structs.replace(settings, server=server, store=self.settings.store), told
+        return msgspec.structs.replace(settings, server=server, **_store_of(self.settings)), told
 
     def _kept_for_a_bug(self, error: Exception) -> None:
         """A server that runs goes on. The words of an unknown error are not told: they may quote a key."""

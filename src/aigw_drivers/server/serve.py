@@ -174,7 +174,8 @@ async def running(
                 base_url=f"{provider.base_url}/v1", realtime_url=provider.base_url.replace("http", "ws", 1)
             )
         url = settings.store.reveal()
-        store = await stack.enter_async_context(open_store(url, within_s=settings.config.timeouts.store_s))
+        within_s, most = settings.config.timeouts.store_s, settings.store_bytes
+        store = await stack.enter_async_context(open_store(url, within_s=within_s, most_bytes=most))
         answer = with_store(store, answer, shared=url != MEMORY)
         parts = with_translation(parts)
         config = _completed(own, settings)

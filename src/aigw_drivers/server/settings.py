@@ -88,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     config: Config = Config()
     server: ServerSettings = ServerSettings()
     store: Secret = Secret("memory:")  #: a URL; it may hold a password
+    store_bytes: int | None = None  #: of all values with a time, but not of a server; ``None``: as the store has it
     records: RecordSettings = RecordSettings()
     otel: OtelSettings = OtelSettings()
     #: Gateways for which the file does not say whether clients need a token.
@@ -98,6 +99,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check = Check(self, "settings")
         check.form("store", STORE_URL, f"is no store; allowed are {STORES}")
+        check.ranges({"store_bytes": (1 << 20, 1 << 40)})
+        if (
+            self.store_bytes is not None
+            and check.good("store")
+            and not self.store.reveal().startswith((MEMORY, SQLITE))
+        ):
+            check.error(("store_bytes",), "is not for a server; allowed is its own setting maxmemory")
         check.done()
 
 
@@ -173,6 +181,7 @@ _RENAMED: Final = {
 #: Settings that stand in another table of the file.
 _MOVED: Final = {
     "hosts": ("server", "hosts"), "trusted_proxies": ("server", "trusted_proxies"), "store": ("store", "url"),
+    "store_bytes": ("store", "bytes"),
     "proxy": ("server", "proxy"), "no_proxy": ("server", "no_proxy"),
 }  # fmt: skip
 
@@ -195,7 +204,7 @@ class _Reader(QuotaReader):
         }
         undecided = [name for name, table in tables.items() if not {"authentication", "tokens"} & table.keys()]
         store = self.table("store", document)
-        self.known("store", store, ("url",))
+        self.known("store", store, ("url", "bytes"))
         server = self.table("server", document)
         clocks = self.table("timeouts", document)
         found: Table = {"gateways": gateways} if gateways else {}
@@ -223,7 +232,8 @@ class _Reader(QuotaReader):
         self.holds_secrets |= "@" in url and not isinstance(url, EnvironmentText)
         if url.startswith(SQLITE) and len(url) > len(SQLITE):
             url = SQLITE + join(dirname(self.file), url.removeprefix(SQLITE))
-        settings = self.built("", Settings, store=Secret(str(url)))
+        most = self.number("store.bytes", store["bytes"], whole=True) if "bytes" in store else None
+        settings = self.built("", Settings, store=Secret(str(url)), store_bytes=most)
         otel, otel_secrets = read_otel(self, document, self.built)
         self.holds_secrets |= otel_secrets
         return msgspec.structs.replace(

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from .base import Store
-from .memory import MemoryStore
+from .memory import MOST_BYTES, MemoryStore
 from .redis import is_redis, open_redis
 from .sqlite import open_sqlite
 
@@ -26,8 +26,9 @@ WITHIN_S: Final = 1.0
 
 
 @asynccontextmanager
-async def open_store(url: str, *, within_s: float = WITHIN_S) -> AsyncIterator[Store]:
-    """The store at ``url`` during the block. ``within_s``: the deadline of each operation, in seconds.
+async def open_store(url: str, *, within_s: float = WITHIN_S, most_bytes: int | None = None) -> AsyncIterator[Store]:
+    """The store at ``url`` during the block. ``within_s``: the deadline of each operation, in seconds. ``most_bytes``:
+    of all values with a time, in memory or in a file; ``None``: as is usual there. A server has its own ``maxmemory``.
 
     ``ValueError`` for a URL that names none, or if its client is not installed. A store that cannot be reached raises
     :class:`.StoreError` when it is used, and not before: it may come back.
@@ -35,9 +36,9 @@ async def open_store(url: str, *, within_s: float = WITHIN_S) -> AsyncIterator[S
     if not re.fullmatch(STORE_URL, url):
         raise ValueError(f"there is no such store; allowed are {STORES}")
     async with AsyncExitStack() as stack:
-        store: Store = MemoryStore()
+        store: Store = MemoryStore(most_bytes=most_bytes or MOST_BYTES)
         if is_redis(url):
             store = await stack.enter_async_context(open_redis(url, within_s))
         elif url.startswith(SQLITE):
-            store = await stack.enter_async_context(open_sqlite(url.removeprefix(SQLITE), within_s))
+            store = await stack.enter_async_context(open_sqlite(url.removeprefix(SQLITE), within_s, most_bytes))
         yield store

@@ -1,6 +1,7 @@
 """The store ``sqlite:PATH``: a file that the processes of one machine share, and that outlives them.
 
-Decides: how values and counters are laid out in the file. Must not know: what is kept, and who asks.
+Decides: how values and counters are laid out in the file, and which values go if there are too many. Must not know:
+what is kept, and who asks.
 
 Write-ahead log, one writer at a time: here it is one thread, for all that uses the store, and other processes wait.
 Each operation is one transaction, so a process that is killed leaves the file as it was before or after it. What the
@@ -36,7 +37,16 @@ CREATE INDEX IF NOT EXISTS kept_ends ON kept(ends) WHERE ends IS NOT NULL;
 CREATE TABLE IF NOT EXISTS counted(name TEXT PRIMARY KEY, state BLOB NOT NULL, ends REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS counted_ends ON counted(ends);
 CREATE TABLE IF NOT EXISTS running(name TEXT PRIMARY KEY, state BLOB NOT NULL, ends REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held(one INTEGER PRIMARY KEY CHECK (one = 1), bytes INTEGER NOT NULL);
 """
+#: What a value takes beside its bytes, and all values with a time together; of a file that an older version made, too.
+_PER_VALUE: Final = 256
+_SUM: Final = f"""
+INSERT INTO held SELECT 1, coalesce((SELECT sum(length(value) + {_PER_VALUE}) FROM kept WHERE ends IS NOT NULL), 0)
+WHERE NOT EXISTS (SELECT 1 FROM held)
+"""
+#: They take at most so many bytes.
+MOST_BYTES: Final = 1 << 30
 #: Seconds between two times at which what is over is taken out of the file, and how much of it at once.
 _SWEEP_S: Final = 10.0
 _SWEPT: Final = 1000
@@ -49,7 +59,8 @@ _decode_leases: Final = msgspec.json.Decoder(list[Lease]).decode
 
 class SqliteStore:
     """Values and counters in a file. Implements :class:`.Store`. ``within_s``: the deadline of each operation;
-    ``wall``: Unix time; ``clock``: monotonic time. Call :meth:`close` at the end."""
+    ``wall``: Unix time; ``clock``: monotonic time. ``most_bytes``: if values with a time would take more, those go
+    whose time is over first; free room in the file is used again. Call :meth:`close` at the end."""
 
     def __init__(
         self,
@@ -57,8 +68,10 @@ class SqliteStore:
         within_s: float,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._path = path
+        self._most = most_bytes
         self._within_s = within_s
         self._wall = wall
         self._clock = clock
@@ -84,7 +97,13 @@ class SqliteStore:
         ends = None if ttl_s is None else self._wall() + ttl_s
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR REPLACE INTO kept VALUES (?, ?, ?)", (name, value, ends))
+            _forget(connection, [name])
+            size = len(value) + _PER_VALUE
+            if ends is None or size <= self._most:
+                connection.execute("INSERT INTO kept VALUES (?, ?, ?)", (name, value, ends))
+            if ends is not None and size <= self._most:
+                connection.execute("UPDATE held SET bytes = bytes + ?", (size,))
+                self._make_room(connection, name)
 
         await self._write(write)
 
@@ -92,7 +111,7 @@ class SqliteStore:
         """See :meth:`.Store.delete`."""
 
         def write(connection: sqlite3.Connection) -> None:
-            connection.execute("DELETE FROM kept WHERE name = ?", (name,))
+            _forget(connection, [name])
 
         await self._write(write)
 
@@ -222,6 +241,7 @@ class SqliteStore:
                     raise StoreError(f"the store's file system has no write-ahead log: journal_mode is {mode}")
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(_TABLES)
+                connection.execute(_SUM)
             except BaseException:
                 connection.close()
                 raise
@@ -234,12 +254,35 @@ class SqliteStore:
         if abs(now - self._swept_at) < _SWEEP_S:
             return
         self._swept_at = now
-        for table in ("kept", "counted", "running"):
+        over = connection.execute("SELECT name FROM kept WHERE ends < ? LIMIT ?", (now, _SWEPT)).fetchall()
+        _forget(connection, [name for (name,) in over])
+        counts = [len(over)]
+        for table in ("counted", "running"):
             swept = connection.execute(
                 f"DELETE FROM {table} WHERE name IN (SELECT name FROM {table} WHERE ends < ? LIMIT ?)", (now, _SWEPT)
             )
-            if swept.rowcount >= _SWEPT:  # there is more: the next write goes on
-                self._swept_at = now - _SWEEP_S
+            counts.append(swept.rowcount)
+        if max(counts) >= _SWEPT:  # there is more: the next write goes on
+            self._swept_at = now - _SWEEP_S
+
+    def _make_room(self, connection: sqlite3.Connection, new: str) -> None:
+        """Take out the values whose time is over first, but not the ``new`` one: so values of short times give way to
+        their like. If they are very many, the next writes go on."""
+        (held,) = connection.execute("SELECT bytes FROM held").fetchone()
+        over = held - self._most
+        if over <= 0:
+            return
+        gone = []
+        found = connection.execute(
+            "SELECT name, length(value) FROM kept WHERE ends IS NOT NULL ORDER BY ends LIMIT ?", (_SWEPT,)
+        )
+        for name, size in found:
+            if over <= 0:
+                break
+            if name != new:
+                gone.append(name)
+                over -= size + _PER_VALUE
+        _forget(connection, gone)
 
     def close(self) -> None:
         """Close the file. What still runs is waited for, as long as an operation may take."""
@@ -250,6 +293,15 @@ class SqliteStore:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _forget(connection: sqlite3.Connection, names: Sequence[str]) -> None:
+    """Take out the values of ``names``, as far as they are there."""
+    for name in names:
+        gone = connection.execute("SELECT length(value), ends FROM kept WHERE name = ?", (name,)).fetchone()
+        if gone is not None and gone[1] is not None:
+            connection.execute("UPDATE held SET bytes = max(0, bytes - ?)", (gone[0] + _PER_VALUE,))
+        connection.execute("DELETE FROM kept WHERE name = ?", (name,))
 
 
 def _state(connection: sqlite3.Connection, name: str) -> bytes | None:
@@ -263,9 +315,9 @@ def _leases(connection: sqlite3.Connection, places: Places, now: float) -> Lease
 
 
 @asynccontextmanager
-async def open_sqlite(path: str, within_s: float) -> AsyncIterator[SqliteStore]:
+async def open_sqlite(path: str, within_s: float, most_bytes: int | None = None) -> AsyncIterator[SqliteStore]:
     """The file at ``path`` during the block. It is made when it is used first."""
-    store = SqliteStore(path, within_s)
+    store = SqliteStore(path, within_s, most_bytes=most_bytes or MOST_BYTES)
     try:
         yield store
     finally:

@@ -438,6 +438,8 @@ BAD = [
     ("[timeouts]\npong_ms = 1", None),
     # store
     ("[store]\nurl = 'postgres://u:pw-canary@h'", "store.url is no store; allowed are memory:, sqlite:PATH, and redis, rediss, valkey and valkeys with ://[USER:PASSWORD@]HOST[:PORT][/DB]"),
+    ("[store]\nbytes = 1", "store.bytes is 1; allowed is 1048576 to 1099511627776"),
+    ("[store]\nurl = 'redis://h'\nbytes = 2000000", "store.bytes is not for a server; allowed is its own setting maxmemory"),
     ("[store]\nurl = 1", "store.url is an integer; allowed is a string"),
     ("[store]\npath = 'x'", "store.path is not known; allowed are url"),
     # TOML

@@ -124,6 +124,52 @@ async def test_what_is_over_is_taken_out(tmp_path: Path) -> None:
     look.close()
 
 
+async def test_values_that_end_first_go_if_there_are_too_many_bytes(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "store.db"
+    store = SqliteStore(str(path), 5.0, clock, most_bytes=3 * 1256)
+    for name, ttl_s in (("a", 300), ("b", 60), ("c", 600)):
+        await store.set(name, b"x" * 1000, ttl_s)
+    await store.set("key", b"k" * 9999)  # without a time: it is no part of this
+    await store.set("c", b"y" * 1000, 600)  # in its own place
+    assert await store.names("") == ["a", "b", "c", "key"]
+    await store.set("d", b"x" * 1000, 30)  # it takes the place of what ends first, and not its own
+    assert await store.names("") == ["a", "c", "d", "key"]
+    await store.set("e", b"x" * 1000, 30)
+    assert await store.names("") == ["a", "c", "e", "key"]
+    await store.set("e", b"x" * 5000, 30)  # alone more than may be
+    assert await store.names("") == ["a", "c", "key"]
+    await store.delete("a")
+    for name in "fg":
+        await store.set(name, b"x" * 1000, 60)
+    assert await store.names("") == ["c", "f", "g", "key"]
+    clock.now += 100
+    await store.set("h", b"", 60)
+    assert await store.names("") == ["c", "h", "key"]
+    store.close()
+    look = sqlite3.connect(path)
+    assert look.execute("SELECT bytes FROM held").fetchone() == (1256 + 256,)
+    look.close()
+
+
+async def test_the_bytes_are_known_of_an_older_file_and_by_all_processes(tmp_path: Path) -> None:
+    clock, path = Clock(), tmp_path / "store.db"
+    first = SqliteStore(str(path), 5.0, clock)
+    for number in range(8):
+        await first.set(f"a{number}", b"x" * 1000, 60 + number)
+    old = sqlite3.connect(path)
+    old.execute("DROP TABLE held")  # as versions had it that did not count
+    old.commit()
+    old.close()
+    stores = [SqliteStore(str(path), 5.0, clock, most_bytes=10 * 1256) for _ in range(2)]
+    for number in range(40):
+        await stores[number % 2].set(f"b{number}", b"x" * 1000, 600)
+        assert len(await stores[0].names("")) <= 10
+    assert len(await stores[0].names("")) == 10
+    for store in (first, *stores):
+        store.close()
+    assert path.stat().st_size < 200_000, "what is free is used again"
+
+
 async def test_more_than_one_sweep_takes_is_taken_out_with_the_next_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
