@@ -1,9 +1,11 @@
 """What every command says to a file that it cannot use: a line or two for a person, and no word of Python's."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from tests.peers import processes
 from typer.testing import CliRunner, Result
 
 from aigw_drivers.cli.main import app
@@ -120,5 +122,6 @@ def test_a_place_that_cannot_be_written_is_told_before_the_server_starts(folder:
 def test_a_store_that_cannot_be_reached(folder: Path) -> None:
     pytest.importorskip("coredis")
     (folder / "aigw.toml").write_text('[store]\nurl = "redis://127.0.0.1:1"\n')
-    ended = run(folder, "keys", "aigw.toml")
-    assert (ended.exit_code, ended.output) == (1, "error the store cannot be reached\n")
+    command = [sys.executable, "-c", "from aigw_drivers.cli.main import main; main()", "keys", "aigw.toml"]
+    ended = processes.run(command, cwd=folder)  # not in this process, where its client would leave streams open
+    assert (ended.returncode, ended.stdout + ended.stderr) == (1, "error the store cannot be reached\n")

@@ -441,7 +441,7 @@ BAD = [
     ("[store]\nbytes = 1", "store.bytes is 1; allowed is 1048576 to 1099511627776"),
     ("[store]\nurl = 'redis://h'\nbytes = 2000000", "store.bytes is not for a server; allowed is its own setting maxmemory"),
     ("[store]\nurl = 1", "store.url is an integer; allowed is a string"),
-    ("[store]\npath = 'x'", "store.path is not known; allowed are url"),
+    ("[store]\npath = 'x'", "store.path is not known; allowed are url, bytes"),
     # TOML
     ("[server", "is not TOML: Expected ']' at the end of a table declaration (at end of document)"),
     ("x = " + "9" * 5000, None),
