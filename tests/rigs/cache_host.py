@@ -65,7 +65,8 @@ class CacheHost(VirtualGateway):
             limits=limits or Limits(),
             timeouts=timeouts or Timeouts(),
         )
-        super().__init__(config, MockProvider(self._asked), answer=self._give)
+        self.provider = MockProvider(self._asked)
+        super().__init__(config, self.provider, answer=self._give)
 
     def _asked(self, request: MockRequest) -> MockResponse:
         self.asked.append(request)

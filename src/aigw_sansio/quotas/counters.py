@@ -1,14 +1,14 @@
 """All counters of one process.
 
-Decides: that several counters are judged together, and what becomes of a value for which there is no room. Must not
-know: rules, and who asks.
+Decides: that several counters are judged together, what becomes of a value for which there is no room, and when a
+counter is forgotten. Must not know: rules, and who asks.
 
 There are at most ``MOST`` counters of a gateway. If none of them has run out, the values of a rule that come then share
 one counter: so a client that makes up values gets no more than one of them has, and takes nothing from those that have
 theirs, nor from other gateways.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from ..quota_rules import Counted, Counter
@@ -22,7 +22,7 @@ _Name = tuple[str, str]  # the rule, and the value
 
 
 class Counters:
-    """Counters, by what they count. There are as many gateways as settings name."""
+    """Counters, by what they count. There are as many gateways as settings name, see :meth:`forget`."""
 
     __slots__ = ("_by_gateway", "_most", "_sweep_at")
 
@@ -45,6 +45,14 @@ class Counters:
             known = self._sweep(gateway, now, unix_time)
         windows = [self._window(known, counter, now, unix_time) for counter in counters]
         return judge(counters, windows, now, unix_time)
+
+    def forget(self, gateways: Collection[str], now: float, unix_time: float) -> None:
+        """The settings name other ``gateways`` than before: forget the counters of all others that have run out. One
+        that comes back before that finds what it had used."""
+        for gateway in [name for name in self._by_gateway if name not in gateways]:
+            self._sweep_at.pop(gateway, None)
+            if not self._sweep(gateway, now, unix_time):
+                del self._by_gateway[gateway], self._sweep_at[gateway]
 
     def _window(self, known: dict[_Name, Window], counter: Counter, now: float, unix_time: float) -> Window:
         name = counter.rule, counter.value

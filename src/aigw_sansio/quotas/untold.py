@@ -6,7 +6,7 @@ Nothing of it is ever given to somebody else, and nothing is lost: a gateway has
 needs another one waits until the host counts again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -86,6 +86,14 @@ class Untold:
             del self._by_gateway[gateway]
             self._sweep_at.pop(gateway, None)
         return found
+
+    def forget(self, gateways: Collection[str], now: float) -> None:
+        """The settings name other ``gateways`` than before: nobody takes what is kept of all others. Forget those of
+        which nothing counts any more."""
+        for gateway in [name for name in self._by_gateway if name not in gateways]:
+            self._sweep_at.pop(gateway, None)
+            if not self._sweep(gateway, now):
+                del self._by_gateway[gateway], self._sweep_at[gateway]
 
     def _sweep(self, gateway: str, now: float) -> dict[_Name, Used]:
         """Forget what counts no more. It is not tried again before the next one can have run out."""

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.rigs.core_rig import Rig
 
-from aigw_sansio.config import GatewaySettings, Timeouts
+from aigw_sansio.config import Config, GatewaySettings, Timeouts
 from aigw_sansio.effects import Ask, Unavailable
 from aigw_sansio.engine.seeded_random import SeededRandom
 from aigw_sansio.events import UsageReported
@@ -496,3 +496,30 @@ def test_processes_have_names_of_their_own() -> None:
         assert asked.question.places is not None
         names.add(asked.question.places.holder)
     assert len(names) == 2
+
+
+def test_a_gateway_that_left_the_settings_is_forgotten_when_its_time_is_over() -> None:
+    rig = Limited(rate_limit=RATE)
+    others = Config(gateways={"b/g": GatewaySettings()})
+    assert [rig.kind(), rig.kind()] == ["yes", "yes"]
+    rig.services.config = others
+    rig.now = 30.0
+    assert rig.kind() != "yes", "it is remembered while it counts, in case the gateway comes back"
+    rig.services.config = msgspec.structs.replace(others)
+    rig.now = 61.0
+    rig.take(step_quota(Claim("b/g", rig.settings), rig.settings, Client("b/g", "", {}), provider="p", model="m"))
+    assert [*rig.limiter._counters._by_gateway] == ["b/g"]
+    assert len(rig.limiter._counters) == 1
+
+
+def test_what_is_untold_of_a_gateway_that_left_is_forgotten_too() -> None:
+    untold = Untold()
+    counter = Counter(gateway="a/g", rule="r", value="", amount=1, limit=None, interval_s=60, sliding=False)
+    untold.keep([untold_module.Used(counter, 60.0)], 0.0)
+    assert untold.reserve([msgspec.structs.replace(counter, rule="s")], 0.0)
+    untold.forget([], 59.0)
+    assert untold
+    untold.forget(["a/g"], 61.0)
+    assert untold, "it is still in the settings"
+    untold.forget([], 61.0)
+    assert not untold

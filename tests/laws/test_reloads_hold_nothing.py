@@ -1,0 +1,79 @@
+"""Gateways, providers, tokens and keys that left the settings hold nothing, once nothing of them counts any more.
+
+A thousand reloads, each with other names, and with everything in use that is kept by name: quotas, places, several keys,
+tokens, a provider that refused a question, connections, the cache.
+"""
+
+import gc
+import json
+import tracemalloc
+
+from tests.rigs.cache_host import CacheHost, create, messages
+
+from aigw_drivers.testing import MockRequest, MockResponse
+from aigw_sansio import Config, GatewaySettings, ProviderSettings, Secret
+from aigw_sansio.quota_rules import QuotaRule, Selector
+
+RELOADS = 1000
+EACH = Selector(mode="partition")
+WARM = 600  # then the bounded caches of the process are full
+#: More than what grown tables and the allocator leave; less than 100 bytes for each reload.
+SLACK = 64 * 1024
+
+
+def settings(number: int) -> Config:
+    rules = (
+        QuotaRule(limit=1000, window_s=30, measure="tokens", id=f"tokens{number}", model=EACH),
+        QuotaRule(limit=1000, window_s=30, measure="cost", technique="sliding", id=f"cost{number}", token=EACH),
+    )
+    return Config(
+        gateways={
+            f"a{number}/main": GatewaySettings(
+                tokens=(Secret(f"token-canary-{number:06}"),),
+                rate_limit=QuotaRule(limit=1000, window_s=30, technique="sliding", id=f"rate{number}"),
+                rules=rules,
+                concurrency=9,
+                cache_ttl=60,
+            )
+        },
+        providers={
+            f"custom-p{number}": ProviderSettings(
+                base_url=f"https://p{number}.test/v1",
+                api_key=Secret(f"sk-one-canary-{number:06}"),
+                more_keys=(Secret(f"sk-two-canary-{number:06}"),),
+            )
+        },
+    )
+
+
+def refusing(request: MockRequest) -> MockResponse:
+    """As a server that knows no question for the usage."""
+    if b"stream_options" in request.body:
+        return MockResponse.json({"error": {"message": "unknown: stream_options"}}, status=400)
+    return MockResponse.sse({"choices": [{"index": 0, "delta": {"content": "hi"}, "finish_reason": "stop"}]}, "[DONE]")
+
+
+def test_a_thousand_reloads_with_other_names_hold_nothing() -> None:
+    with CacheHost(refusing) as host:
+        tracemalloc.start()
+        try:
+            warm = 0
+            for number in range(RELOADS):
+                host.call(host.gateway.reconfigure, settings(number))
+                client = host.connect(f"/v1/a{number}/main", token=f"token-canary-{number:06}")
+                query = {"model": f"m{number}", "stream": True}
+                name = create(client, query, provider=f"custom-p{number}", key="")
+                if number in (0, RELOADS - 1):
+                    assert messages(client, name)[-1]["type"] == "universal.done", json.dumps(messages(client, name))
+                client.close()
+                host.advance(120.0)
+                for kept in (host.asked, host.questions, host.events, host.store, host.provider.requests):
+                    kept.clear()
+                if number == WARM:
+                    gc.collect()
+                    warm = tracemalloc.get_traced_memory()[0]
+            gc.collect()
+            grown = tracemalloc.get_traced_memory()[0] - warm
+        finally:
+            tracemalloc.stop()
+    assert grown < SLACK
