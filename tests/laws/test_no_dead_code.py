@@ -21,6 +21,7 @@ CALLED_BY_OTHERS = {
     },
     "wsproto, on its extensions": {"frame_inbound_complete", "frame_inbound_header", "frame_inbound_payload_data"},
     "drivers of a host, on a TlsPipe and on a Running": {"has_pending", "reconfigure_from_thread"},
+    "SQLite, on an aggregate": {"finalize"},
     "the gateway, where it is written out": {"take_effects"},
     "python -m tests.tables.diagrams": {"to_mermaid"},
     "who holds a page against the code": {"compat_slugs"},

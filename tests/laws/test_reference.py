@@ -115,6 +115,51 @@ def test_every_key_is_named(head: str, first: str) -> None:
     assert allowed - named <= without_effect
 
 
+HEADS = {
+    "[server]": "server", '[gateways."A/G"]': 'gateways."a/g"', "[providers.SLUG]": "providers.openai",
+    "[store]": "store", "[records]": "records", "[otel]": "otel",
+}  # fmt: skip
+SIZES = {"": 1, **{unit: 1024**power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), 1)}}
+NUMBER = r"(\d+(?:\^\d+)?)(?: (KiB|MiB|GiB|TiB))?"
+
+
+def keys_with_rows() -> list[tuple[str, str, str]]:
+    """Each key of the file, with the head of its table and what its row says."""
+    found, head = [], ""
+    for first, keys, value in table(SETTINGS, "Table"):
+        head = first.strip("`") or head
+        found += [(HEADS[head], key, value) for key in sorted(quoted(keys))]
+    return found
+
+
+def told_range(text: str) -> set[tuple[float, float]]:
+    """The ranges that a text names: ``1 to 5``, ``1 MiB to 2^40``."""
+
+    def value(number: str, unit: str) -> float:
+        base, _, power = number.partition("^")
+        return float(base) ** float(power or 1) * SIZES[unit]
+
+    return {(value(a, b), value(c, d)) for a, b, c, d in re.findall(rf"{NUMBER} to {NUMBER}", text)}
+
+
+@pytest.mark.parametrize(("head", "key", "row"), keys_with_rows())
+def test_a_row_tells_what_its_key_allows(head: str, key: str, row: str) -> None:
+    """The reader of the file is asked with a number that is too small: what it allows then is what the row must say."""
+    try:
+        read_settings(f"[{head}]\n{key} = {-(10**18)}\n".encode(), file="f", environ={})
+    except SettingsError as error:
+        told = " ".join(line for line in error.errors if line.partition(" ")[2].startswith(f"{head}.{key} "))
+    else:
+        told = ""
+    allowed = told.partition("allowed ")[2]
+    if "true and false" in allowed:
+        assert quoted(row) & {"true", "false"}, f"{key}: is it on or off without being written?"
+    if told_range(allowed):
+        assert told_range(allowed) <= told_range(row.replace("\u202f", "")), f"the row of {key} does not say: {allowed}"
+    elif re.search(r"\d", allowed) and "is -" in told:
+        raise AssertionError(f"what is allowed for {key} cannot be read: {allowed}")
+
+
 def test_every_option_of_loopback_is_named() -> None:
     rows = " ".join(row[0] for row in table(SETTINGS, "Option"))
     assert set(re.findall(r"`(\w+)`", rows)) == set(Options.__struct_fields__)

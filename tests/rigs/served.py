@@ -53,7 +53,7 @@ def serving(file: Path, workers: list[str], **environment: str) -> Iterator[Serv
         env={**os.environ, "NO_COLOR": "1", **environment},
     ) as process:
         try:
-            server = Server(process, file, "", int(workers[-1]) if workers else 0)
+            server = Server(process, file, "", int(workers[-1]) if "--workers" in workers else 0)
             server.url = server.line(with_text="is listening on ws").split()[-1] + PATH
             yield server
             process.send_signal(signal.SIGTERM)

@@ -43,7 +43,8 @@ async def put_key(settings: Settings, gateway: str, provider: str, alias: str, k
 
 
 async def _ask(settings: Settings, question: Callable[[Store], Awaitable[_T]]) -> _T:
-    """What the store of ``settings`` answers. ``StoreError`` is raised behind its block, where no group wraps it."""
+    """What the store of ``settings`` answers. ``StoreError`` comes from behind its block: inside, a group would wrap
+    it."""
     async with open_store(settings.store.reveal(), within_s=_WITHIN_S) as store:
         try:
             return await question(store)

@@ -145,6 +145,7 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(min=1, max=MAX_WORKERS, help="Serve in so many processes, and watch over them.")
     ] = None,
+    loopback: Annotated[bool, typer.Option("--loopback", help="With the built-in provider, also with a file.")] = False,
     strict: StrictOption = False,
 ) -> None:
     """Serve until SIGINT or SIGTERM; then let running requests finish."""
@@ -170,7 +171,7 @@ def serve(
     serving = Serving(
         settings=settings,
         driver=driver.value,
-        loopback=config is None,
+        loopback=loopback or config is None,
         manager=manager,
         passed=passed,
         file=file,
@@ -251,9 +252,8 @@ def keys(
     if settings.store.reveal() == MEMORY:
         output.tell("error", f"{config}: store.url is {MEMORY}, which keeps no keys")
         raise typer.Exit(2)
-    for line in (problems := unusable_places(settings)):
-        output.tell("error", f"{config}: {line}")
-    if problems:
+    if problems := [f"{config}: {line}" for line in unusable_places(settings)]:
+        output.tell("error", problems[0])
         raise typer.Exit(2)
     if (gateway is None) is not (provider is None):
         output.tell("error", "a key is of a gateway and a provider: name both")

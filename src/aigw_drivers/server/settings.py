@@ -25,10 +25,24 @@ from aigw_sansio.providers.row import Provider
 from aigw_sansio.providers.setting_checks import check_config
 from aigw_sansio.quoting import Place, key_text, place_text
 
-from ..stores.opening import MEMORY, SQLITE, STORE_URL, STORES
+from ..stores.opening import MEMORY, SQLITE, STORE_KEYS, STORE_URL, STORES
 from .observe.otlp import OtelSettings, read_otel
 from .observe.places import RecordSettings, read_records
 from .quota_values import RATE_KEYS, QuotaReader
+from .setting_names import (
+    GATEWAY_FLAGS,
+    GATEWAY_KEYS,
+    HOMES,
+    HTTP2,
+    MOVED,
+    PROVIDER_KEYS,
+    RENAMED,
+    RETRY_KEYS,
+    REVIEW_KEYS,
+    SERVER_KEYS,
+    SERVER_LISTS,
+    TABLES,
+)
 from .toml_values import EnvironmentText, Table, kind_of
 
 _VISIBLE: Final = "[!-~]+"
@@ -151,40 +165,6 @@ def read_settings(
 _Numbers = TypeVar("_Numbers", Limits, Timeouts, Retry)
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
-_RETRY_KEYS: Final = {"retry_max_attempts": "max_attempts", "retry_delay": "delay_ms", "retry_backoff": "backoff"}
-_REVIEW_KEYS: Final = ("review_chunks", "review_bytes", "review_wait_ms")
-_GATEWAY_KEYS: Final = (
-    "authentication", "tokens", "origins", "query_token", "providers", "endpoints", "methods", "byok_only", "ask",
-    "fetch_media", "compression", "collect_logs", "collect_log_payload", "cache_ttl", "store_ttl", "coalesce",
-    "concurrency", "spend_limits", "fail_open", "custom_cost", "ask_usage", "unreported_tokens",
-    *RATE_KEYS, *_RETRY_KEYS, *_REVIEW_KEYS,
-)  # fmt: skip
-_GATEWAY_FLAGS: Final = (
-    "authentication", "query_token", "byok_only", "fetch_media", "coalesce", "fail_open", "custom_cost",
-    "ask_usage", "collect_logs", "collect_log_payload",
-)  # fmt: skip
-_PROVIDER_KEYS: Final = (
-    "base_url", "realtime_url", "api_key", "headers", "origin", "key_in", "subprotocols", "methods",
-    "models", "prices", "ask_usage", "native", "http2", "ca_file", "proxy",
-)  # fmt: skip
-_SERVER_KEYS: Final = (
-    "host", "port", "tls_certificate", "tls_key", "workers", "metrics", "metrics_token", "page", "page_token",
-)  # fmt: skip
-_SERVER_LISTS: Final = ("hosts", "trusted_proxies")
-_TABLES: Final = ("server", "gateways", "providers", "limits", "timeouts", "store", "records", "otel")
-_HTTP2: Final[dict[object, str]] = {True: "on", False: "off", "auto": "auto"}
-#: Tables and keys that the file names otherwise than the core's classes.
-_RENAMED: Final = {
-    "provider_settings": "providers", "max_attempts": "retry_max_attempts", "delay_ms": "retry_delay",
-    "backoff": "retry_backoff",
-}  # fmt: skip
-#: Settings that stand in another table of the file.
-_MOVED: Final = {
-    "hosts": ("server", "hosts"), "trusted_proxies": ("server", "trusted_proxies"), "store": ("store", "url"),
-    "store_bytes": ("store", "bytes"),
-    "proxy": ("server", "proxy"), "no_proxy": ("server", "no_proxy"),
-}  # fmt: skip
-
 _QUOTED: Final = re.compile(r"'[^']{2,}'|\"[^\"]{2,}\"")
 
 
@@ -193,10 +173,11 @@ class _Reader(QuotaReader):
 
     def __init__(self, file: str, environ: Mapping[str, str], is_file: _IsFile, rows: Mapping[str, Provider]) -> None:
         super().__init__(file, environ)
+        self.homes = HOMES
         self.is_file, self.rows = is_file, rows
 
     def read(self, document: Table) -> Settings:
-        self.known("", document, _TABLES)
+        self.known("", document, TABLES)
         providers = self.providers("providers", document)
         tables = self.tables("gateways", document)
         gateways = {
@@ -204,11 +185,11 @@ class _Reader(QuotaReader):
         }
         undecided = [name for name, table in tables.items() if not {"authentication", "tokens"} & table.keys()]
         store = self.table("store", document)
-        self.known("store", store, ("url", "bytes"))
+        self.known("store", store, STORE_KEYS)
         server = self.table("server", document)
         clocks = self.table("timeouts", document)
         found: Table = {"gateways": gateways} if gateways else {}
-        for name in _SERVER_LISTS:
+        for name in SERVER_LISTS:
             if (items := self.strings(f"server.{name}", server.get(name, []))) is not None:
                 found[name] = items
         if (hosts := self.no_proxy("server.no_proxy", server.get("no_proxy", []))) is not None:
@@ -265,7 +246,7 @@ class _Reader(QuotaReader):
     # -- tables ----------------------------------------------------------------------------------------------------
 
     def server(self, table: Table) -> ServerSettings:
-        self.known("server", table, (*_SERVER_KEYS, *_SERVER_LISTS, "proxy", "no_proxy"))
+        self.known("server", table, (*SERVER_KEYS, *SERVER_LISTS, "proxy", "no_proxy"))
         found: Table = {}
         if "host" in table and (host := self.string("server.host", table["host"])) is not None:
             found["host"] = host
@@ -301,9 +282,9 @@ class _Reader(QuotaReader):
         return None
 
     def gateway(self, where: str, table: Table, providers: Mapping[str, ProviderSettings]) -> GatewaySettings:
-        self.known(where, table, _GATEWAY_KEYS)
+        self.known(where, table, GATEWAY_KEYS)
         found: Table = {}
-        for flag in _GATEWAY_FLAGS:
+        for flag in GATEWAY_FLAGS:
             if flag in table and (value := self.boolean(f"{where}.{flag}", table[flag])) is not None:
                 found[flag] = value
         for ttl in ("cache_ttl", "store_ttl"):
@@ -332,9 +313,9 @@ class _Reader(QuotaReader):
             if name in table and (most := self.number(f"{where}.{name}", table[name], whole=True)) is not None:
                 found[name] = most
         found["rules"] = self.rules(f"{where}.spend_limits", self.table(f"{where}.spend_limits", table, "spend_limits"))
-        retry = {_RETRY_KEYS[key]: value for key, value in table.items() if key in _RETRY_KEYS}
+        retry = {RETRY_KEYS[key]: value for key, value in table.items() if key in RETRY_KEYS}
         found["retry"] = self.numbers(where, retry, Retry)
-        for name in _REVIEW_KEYS:
+        for name in REVIEW_KEYS:
             if name in table and (number := self.number(f"{where}.{name}", table[name], whole=True)) is not None:
                 found[name] = number
         return self.built(where, GatewaySettings, **found)
@@ -353,7 +334,7 @@ class _Reader(QuotaReader):
         return found
 
     def provider(self, where: str, table: Table, common: ProviderSettings | None = None) -> ProviderSettings:
-        self.known(where, table, _PROVIDER_KEYS)
+        self.known(where, table, PROVIDER_KEYS)
         found: Table = {}
         if isinstance(keys := table.get("api_key"), list):
             table = {name: value for name, value in table.items() if name != "api_key"}
@@ -376,8 +357,8 @@ class _Reader(QuotaReader):
             value = self.from_environment(f"{where}.http2", table["http2"])
             if isinstance(value, EnvironmentText):
                 value = {"true": True, "false": False}.get(value, value)
-            if isinstance(value, (str, bool)) and value in _HTTP2:
-                found["http2"] = _HTTP2[value]
+            if isinstance(value, (str, bool)) and value in HTTP2:
+                found["http2"] = HTTP2[value]
             elif value is not None:
                 self.error(f"{where}.http2", "has a bad value; allowed are true, false and 'auto'")
         for name in ("ask_usage", "native"):
@@ -418,7 +399,7 @@ class _Reader(QuotaReader):
             self.known(where, table, cls.__struct_fields__)
         found: Table = {}
         for name in [name for name in types if name in table]:
-            path = f"{where}.{_RENAMED.get(name, name)}"
+            path = f"{where}.{RENAMED.get(name, name)}"
             kind = types[name]
             if kind in (float | None, int | None) and table[name] == "none":
                 found[name] = None
@@ -446,5 +427,5 @@ def _in_file(place: Place, *, whole: bool) -> Place:
         place = (*place[:at], "api_key", *(int(part) + 1 for part in place[at + 1 :]))
     if place[0] == "rules":
         place = ("spend_limits", *place)
-    renamed = tuple(_RENAMED.get(str(part), part) if n in (0, 2) else part for n, part in enumerate(place))
-    return (*(_MOVED.get(str(place[0]), renamed[:1]) if whole else renamed[:1]), *renamed[1:])
+    renamed = tuple(RENAMED.get(str(part), part) if n in (0, 2) else part for n, part in enumerate(place))
+    return (*(MOVED.get(str(place[0]), renamed[:1]) if whole else renamed[:1]), *renamed[1:])

@@ -5,7 +5,7 @@ for a wrong value. Must not know: which keys there are.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -23,7 +23,10 @@ class EnvironmentText(str):
 
 
 class ValueReader:
-    """Reads values of one document. ``errors`` gets one line for each error. No value is quoted: it may be a secret."""
+    """Reads values of one document. ``errors`` gets one line for each error. No value is quoted: it may be a secret.
+    ``homes``: the tables of keys, to be named if one stands elsewhere."""
+
+    homes: Mapping[str, tuple[str, ...]] = {}
 
     def __init__(self, file: str, environ: Mapping[str, str]) -> None:
         self.file = file
@@ -37,7 +40,9 @@ class ValueReader:
         for key in table:
             if key not in allowed:
                 path = f"{where}.{key_text(key)}" if where else key_text(key)
-                self.error(path, f"is not known{suggestion(key, allowed)}; allowed are {', '.join(allowed)}")
+                homes = " or ".join(self.homes.get(key, ()))
+                hint = f" here (it is a key of {homes})" if homes else suggestion(key, allowed)
+                self.error(path, f"is not known{hint}; allowed are {', '.join(allowed)}")
 
     def table(self, where: str, parent: Table, key: str | None = None) -> Table:
         """The table at ``where``; ``key``: its name in ``parent``, if that is another."""
@@ -111,8 +116,24 @@ class ValueReader:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and (isinstance(value, int) or not whole):
             return value
         if value is not None:
-            self.error(where, f"is {kind_of(value)}; allowed is {'a whole number' if whole else 'a number'}")
+            self.error(where, f"is {_no_number(value)}; allowed is {'a whole number' if whole else 'a number'}")
         return None
+
+
+def homes_of(tables: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """By key, the tables that have it. ``tables``: the keys of each."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table, keys in tables.items():
+        for key in keys:
+            found[key] = (*found.get(key, ()), table)
+    return found
+
+
+def _no_number(value: object) -> str:
+    """Why ``value`` is not the number that is wanted. A number is no secret, a text may be one."""
+    if isinstance(value, float):
+        return f"{value}, which is written with a point" if value.is_integer() else f"{value}"
+    return "a text of the environment" if isinstance(value, EnvironmentText) else kind_of(value)
 
 
 def kind_of(value: object) -> str:

@@ -19,6 +19,8 @@ STORE_URL: Final = (
     r"(?:/[0-9]{0,4})?(?:\?[^\s\0]*)?"
 )
 STORES: Final = "memory:, sqlite:PATH, and redis, rediss, valkey and valkeys with ://[USER:PASSWORD@]HOST[:PORT][/DB]"
+#: The keys of the table ``[store]``.
+STORE_KEYS: Final = ("url", "bytes")
 MEMORY: Final = "memory:"
 SQLITE: Final = "sqlite:"
 #: Seconds that each operation may take.

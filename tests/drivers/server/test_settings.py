@@ -264,6 +264,10 @@ NO_BLANKS = "is not usable; allowed is printable ASCII without blanks"
 
 BAD = [
     # tables and keys
+    ("idle_s = 9", "idle_s is not known here (it is a key of [timeouts]); allowed are server, gateways, providers, limits, timeouts, store, records, otel"),
+    ("[server]\nask_usage = true", 'server.ask_usage is not known here (it is a key of [gateways."A/G"] or [providers.SLUG]); allowed are host, port, tls_certificate, tls_key, workers, metrics, metrics_token, page, page_token, hosts, trusted_proxies, proxy, no_proxy'),
+    ("[records]\nmemory_bytes = 9", "records.memory_bytes is not known here (it is a key of [limits]); allowed are to, queue_rows, sqlite_rows"),
+    ("[store]\nqueue_rows = 9", "store.queue_rows is not known here (it is a key of [records]); allowed are url, bytes"),
     ("x = 1", "x is not known; allowed are server, gateways, providers, limits, timeouts, store, records, otel"),
     ("[servr]", "servr is not known (did you mean server?); allowed are server, gateways, providers, limits, timeouts, store, records, otel"),
     ('"a b" = 1', '"a b" is not known; allowed are server, gateways, providers, limits, timeouts, store, records, otel'),
@@ -275,8 +279,13 @@ BAD = [
     ("[server]\nport = '1'", "server.port is a string; allowed is a whole number"),
     ("[server]\nport = 65536", "server.port is 65536; allowed is 0 to 65535"),
     ("[server]\nport = true", "server.port is a boolean; allowed is a whole number"),
-    ("[server]\nport = 1.5", "server.port is a float; allowed is a whole number"),
-    ("[server]\nport = 'env:NUMBER'", "server.port is a string; allowed is a whole number"),
+    ("[server]\nport = 1.5", "server.port is 1.5; allowed is a whole number"),
+    ("[server]\nport = -1.0", "server.port is -1.0, which is written with a point; allowed is a whole number"),
+    ("[server]\nport = -1", "server.port is -1; allowed is 0 to 65535"),
+    ("[server]\nport = inf", "server.port is inf; allowed is a whole number"),
+    ("[server]\nport = nan", "server.port is nan; allowed is a whole number"),
+    ("[server]\nport = 'env:NUMBER'", "server.port is a text of the environment; allowed is a whole number"),
+    ("[timeouts]\nidle_s = nan", "timeouts.idle_s is nan; allowed is 0.001 to 31536000.0"),
     ("[server]\nhost = 1979-05-27", "server.host is a date or time; allowed is a string"),
     ("[server]\nhost = ''", "server.host is empty; allowed is a string with at least one character"),
     ("[server]\nworkers = 0", "server.workers is 0; allowed is 1 to 1024"),
@@ -335,14 +344,14 @@ BAD = [
     ("[records]\nto = 'syslog'", "records.to[0] is no place for records; allowed are 'stdout', 'file:PATH', 'sqlite:PATH' and 'otel'"),
     ("[otel]\nendpoint = 'collector'", "otel.endpoint is no endpoint; allowed is http(s)://HOST[:PORT][/PATH]"),
     ("[otel]\nheaders = 'canary'", "otel.headers is a string; allowed is a table, [otel.headers]"),
-    ("[otel]\nurl = 'x'", "otel.url is not known; allowed are endpoint, headers, service_name"),
+    ("[otel]\nurl = 'x'", "otel.url is not known here (it is a key of [store]); allowed are endpoint, headers, service_name"),
     ("[records]\nto = 1", "records.to is an integer; allowed is an array of strings"),
     ("[records]\nqueue_rows = 0", "records.queue_rows is 0; allowed is 1 to 10000000"),
     ("[records]\nsqlite_rows = 'all'", "records.sqlite_rows is a string; allowed is a whole number"),
     ("[records]\nplace = 'stdout'", "records.place is not known; allowed are to, queue_rows, sqlite_rows"),
     (GATEWAY + "retry_max_attempts = 6", 'gateways."a/b".retry_max_attempts is 6; allowed is 1 to 5'),
     (GATEWAY + "retry_delay = -1", 'gateways."a/b".retry_delay is -1; allowed is 0 to 60000'),
-    (GATEWAY + "retry_delay = 1.0", 'gateways."a/b".retry_delay is a float; allowed is a whole number'),
+    (GATEWAY + "retry_delay = 1.0", 'gateways."a/b".retry_delay is 1.0, which is written with a point; allowed is a whole number'),
     (GATEWAY + "retry_backoff = 'fast'", 'gateways."a/b".retry_backoff has a bad value; allowed are \'constant\', \'linear\' and \'exponential\''),
     (GATEWAY + "compression = 'gzip'", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
     (GATEWAY + "compression = true", "gateways.\"a/b\".compression has a bad value; allowed are 'off', 'messages' and 'stream'"),
@@ -430,7 +439,7 @@ BAD = [
     (OPENAI + "ca_file = 'no'", "providers.openai.ca_file names no file; allowed is a path, absolute or from the settings' folder"),
     # limits and timeouts
     ("[limits]\nhead_bytes = 1", "limits.head_bytes is 1; allowed is 1024 to 1048576"),
-    ("[limits]\nmessage_bytes = 1e6", "limits.message_bytes is a float; allowed is a whole number"),
+    ("[limits]\nmessage_bytes = 1e6", "limits.message_bytes is 1000000.0, which is written with a point; allowed is a whole number"),
     ("[timeouts]\npong_s = 0", "timeouts.pong_s is 0.0; allowed is 0.001 to 31536000.0"),
     ("[timeouts]\npong_s = nan", "timeouts.pong_s is nan; allowed is 0.001 to 31536000.0"),
     ("[timeouts]\npong_s = inf", "timeouts.pong_s is inf; allowed is 0.001 to 31536000.0"),
@@ -511,10 +520,10 @@ def test_every_provider_can_have_a_key(slug: str) -> None:
 
 
 def test_every_setting_of_the_core_has_its_key() -> None:
-    from aigw_drivers.server.settings import _PROVIDER_KEYS, _SERVER_KEYS
+    from aigw_drivers.server.setting_names import PROVIDER_KEYS, SERVER_KEYS
 
-    assert {*_PROVIDER_KEYS, "more_keys"} == set(ProviderSettings.__struct_fields__)  # api_key may be an array
-    assert set(_SERVER_KEYS) == {field.name for field in msgspec.structs.fields(ServerSettings)}
+    assert {*PROVIDER_KEYS, "more_keys"} == set(ProviderSettings.__struct_fields__)  # api_key may be an array
+    assert set(SERVER_KEYS) == {field.name for field in msgspec.structs.fields(ServerSettings)}
 
 
 def test_a_gateway_with_tokens_asks_for_one() -> None:

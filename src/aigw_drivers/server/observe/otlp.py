@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("aigw.otel")
 
-_KEYS: Final = ("endpoint", "headers", "service_name")
+#: The keys of its table.
+OTEL_KEYS: Final = ("endpoint", "headers", "service_name")
 _URL: Final = r"https?://[^\s/?#@]+(?:/[^\s?#]*)?"
 
 
@@ -53,7 +54,7 @@ def read_otel(reader: ValueReader, document: Table, built: Callable[..., OtelSet
     """The table ``[otel]`` of ``document``, and whether it holds secrets. ``built`` makes the settings and tells the
     errors."""
     table = reader.table("otel", document)
-    reader.known("otel", table, _KEYS)
+    reader.known("otel", table, OTEL_KEYS)
     found: Table = {}
     secrets = False
     for name in ("endpoint", "service_name"):

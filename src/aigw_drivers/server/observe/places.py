@@ -17,7 +17,8 @@ from .sinks import FileSink, Sink, StdoutSink
 
 _PLACE: Final = r"stdout|otel|(?:file|sqlite):.+"
 _ALLOWED: Final = "is no place for records; allowed are 'stdout', 'file:PATH', 'sqlite:PATH' and 'otel'"
-_KEYS: Final = ("to", "queue_rows", "sqlite_rows")
+#: The keys of its table.
+RECORD_KEYS: Final = ("to", "queue_rows", "sqlite_rows")
 
 
 class PlaceError(OSError):
@@ -46,7 +47,7 @@ def read_records(reader: ValueReader, document: Table, built: Callable[..., Reco
     """The table ``[records]`` of ``document``. Paths are relative to the folder of the settings file. ``built`` makes
     the settings and tells the errors."""
     table = reader.table("records", document)
-    reader.known("records", table, _KEYS)
+    reader.known("records", table, RECORD_KEYS)
     found: Table = {}
     if "to" in table:
         items = [table["to"]] if isinstance(table["to"], str) else table["to"]
