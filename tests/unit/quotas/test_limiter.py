@@ -507,7 +507,7 @@ def test_a_gateway_that_left_the_settings_is_forgotten_when_its_time_is_over() -
     assert rig.kind() != "yes", "it is remembered while it counts, in case the gateway comes back"
     rig.services.config = msgspec.structs.replace(others)
     rig.now = 61.0
-    rig.take(step_quota(Claim("b/g", rig.settings), rig.settings, Client("b/g", "", {}), provider="p", model="m"))
+    rig.take(step_quota(Claim("b/g", rig.settings), rig.settings, Claimant("b/g", "", {}), provider="p", model="m"))
     assert [*rig.limiter._counters._by_gateway] == ["b/g"]
     assert len(rig.limiter._counters) == 1
 

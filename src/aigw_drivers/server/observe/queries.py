@@ -22,7 +22,7 @@ from aigw_sansio.quoting import key_text, suggestion
 
 from .quantiles import Quantiles
 from .rows import Row
-from .sqlite_sink import COLUMNS, INDEX, INDEXED, JSON_COLUMNS
+from .sqlite_sink import COLUMNS, FIRST_CONTENT, INDEX, INDEXED, JSON_COLUMNS
 
 Value: TypeAlias = str | int | float | bool | None
 #: Fields that a condition may name, and those of ``metadata``.
@@ -250,7 +250,7 @@ def _sum(group: tuple[Value, ...], total: Sequence[float], percentiles: Sequence
 
 _SUMS: Final = (
     "count(*), total(success = 0), total(cached), total(tokens_in), total(tokens_out), total(cost), total(duration), "
-    "coalesce(max(duration), 0), percentiles(duration), percentiles(json_extract(timings, '$.first_content'))"
+    "coalesce(max(duration), 0), percentiles(duration)"
 )
 
 
@@ -271,12 +271,14 @@ def _query_database(
     db: sqlite3.Connection, conditions: Sequence[Condition], last: int | None, by: Sequence[str] | None
 ) -> Found:
     has_index = bool([row for row in db.execute("PRAGMA index_list(records)") if row[1] == INDEX])
+    names = {row[1] for row in db.execute("PRAGMA table_info(records)")}
     where, values = _where(conditions, has_index=has_index)
     if by is not None:
         keys = [_column(name) for name in by]
         grouped = f" GROUP BY {', '.join(str(index + 1) for index in range(len(keys)))}" if keys else ""
         named = [value for _, parameters in keys for value in parameters]
-        columns = ", ".join([*(sql for sql, _ in keys), _SUMS])
+        first = FIRST_CONTENT if FIRST_CONTENT in names else "json_extract(timings, '$.first_content')"
+        columns = ", ".join([*(sql for sql, _ in keys), _SUMS, f"percentiles({first})"])
         db.create_aggregate("percentiles", 1, _Percentiles)  # type: ignore[arg-type]  # typeshed knows only of numbers
         rows = db.execute(f"SELECT {columns} FROM records{where}{grouped}", [*named, *values])
         sums = [
@@ -288,7 +290,6 @@ def _query_database(
             for row in rows
         ]
         return Found(sums=sorted((one for one in sums if one.records), key=lambda one: -one.records))
-    names = {row[1] for row in db.execute("PRAGMA table_info(records)")}
     columns_there = [name for name in COLUMNS if name in names]  # an older version had fewer
     select = f"SELECT {', '.join(columns_there)} FROM records"
     if last is None:

@@ -46,8 +46,12 @@ INDEXED: Final = (
     "created_at", "account", "gateway", "provider", "model", "success", "cached", "tokens_in", "tokens_out", "cost",
     "duration",
 )  # fmt: skip
+#: The time to the first content once more, in a column of its own: so it can stand in the index, too. Of rows that an
+#: older version wrote it is not there.
+FIRST_CONTENT: Final = "first_content"
+_NAMES: Final = (*COLUMNS, FIRST_CONTENT)
 _INSERT: Final = (
-    f"INSERT OR IGNORE INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # names of fields
+    f"INSERT OR IGNORE INTO records ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(_NAMES))})"  # names of fields
 )
 
 
@@ -69,15 +73,16 @@ class SqliteSink:
     def _prepare(self) -> None:
         self._use_write_ahead_log()
         self._db.execute("PRAGMA synchronous = NORMAL")
-        columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items() if name != "id")
+        wanted = {**COLUMNS, FIRST_CONTENT: "REAL"}
+        columns = ", ".join(f"{name} {kind}" for name, kind in wanted.items() if name != "id")
         # One transaction: between the look and the change another worker would add the same column.
         self._db.execute("BEGIN IMMEDIATE")
         there = {row[1] for row in self._db.execute("PRAGMA table_info(records)")}
         if not there:  # later it would keep the server from starting for minutes
-            there = set(COLUMNS)
+            there = set(wanted)
             self._db.execute(f"CREATE TABLE records (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {columns})")
-            self._db.execute(f"CREATE INDEX {INDEX} ON records ({', '.join(INDEXED)})")
-        for name, kind in COLUMNS.items():  # an older version had fewer
+            self._db.execute(f"CREATE INDEX {INDEX} ON records ({', '.join((*INDEXED, FIRST_CONTENT))})")
+        for name, kind in wanted.items():  # an older version had fewer
             if name not in there:
                 self._db.execute(f"ALTER TABLE records ADD COLUMN {name} {kind}")
         self._db.execute("COMMIT")
@@ -122,4 +127,5 @@ def _values(row: Row) -> list[object]:
     values: list[object] = list(msgspec.structs.astuple(row))
     for index in _JSON_PLACES:
         values[index] = msgspec.json.encode(values[index]).decode() if values[index] else None
+    values.append(row.timings.first_content)
     return values

@@ -36,6 +36,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     if request.param == "older database":
         with closing(sqlite3.connect(path)) as db:
             db.execute(f"DROP INDEX {INDEX}")
+            db.execute("ALTER TABLE records DROP COLUMN first_content")
     if request.param == "long database":
         monkeypatch.setattr(queries, "_RECENT", 1)
     return path

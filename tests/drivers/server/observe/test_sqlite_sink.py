@@ -12,7 +12,7 @@ import pytest
 from tests.rigs.ended_events import attempt_events, exchange_ended, session_ended
 
 from aigw_drivers.server.observe.rows import Row, exchange_row, session_row
-from aigw_drivers.server.observe.sqlite_sink import COLUMNS, SqliteSink
+from aigw_drivers.server.observe.sqlite_sink import COLUMNS, FIRST_CONTENT, SqliteSink
 
 
 def row(number: int) -> Row:
@@ -30,7 +30,7 @@ def test_a_row_has_a_column_for_each_field(tmp_path: Path) -> None:
     sink.write([row(0), session_row(session_ended(1))])
     sink.close()
     columns = [name for _, name, *_ in select(path, "PRAGMA table_info(records)")]
-    assert set(columns) == {"number", *Row.__struct_fields__}
+    assert set(columns) == {"number", FIRST_CONTENT, *Row.__struct_fields__}
     found = select(
         path, "SELECT kind, success, tokens_in, duration, close_code, json_extract(attempts, '$[0].error') FROM records"
     )
@@ -69,7 +69,7 @@ def test_the_database_of_an_older_version_gets_the_new_columns(tmp_path: Path) -
     sink.write([row(0)])
     sink.close()
     assert select(path, "SELECT provider, model FROM records ORDER BY number") == [("grok", None), ("openai", "gpt-5")]
-    assert len(select(path, "PRAGMA table_info(records)")) == len(COLUMNS) + 1
+    assert len(select(path, "PRAGMA table_info(records)")) == len(COLUMNS) + 2
 
 
 def test_two_processes_may_write(tmp_path: Path) -> None:
@@ -129,4 +129,4 @@ def test_workers_that_open_an_older_database_at_once(tmp_path: Path) -> None:
         with ThreadPoolExecutor(4) as workers:
             for opened in [workers.submit(open_it) for _ in range(4)]:
                 opened.result(60)
-        assert len(select(path, "PRAGMA table_info(records)")) == len(COLUMNS) + 1
+        assert len(select(path, "PRAGMA table_info(records)")) == len(COLUMNS) + 2
