@@ -68,14 +68,23 @@ CASES: dict[str, dict[str, Any]] = {
         },
     },
 }
-TARGETS = ("anthropic-messages", "gemini", "bedrock-converse", "cohere-v2", "mistral")
+TARGETS = ("openai-responses", "anthropic-messages", "gemini", "bedrock-converse", "cohere-v2", "mistral")
 
 _NO_TYPE = "the default, which needs no word"
+_ONE_TEXT = "a text; LiteLLM sends a list of one, which means the same"
 _JSON_SCHEMA = "the schema goes as JSON Schema, whole; LiteLLM's member takes a part of JSON Schema only"
 _OWN_IDS = "the id is sent, so that two calls of one tool are told apart; LiteLLM leaves it out"
 
 #: By format and case (``*``: any of them): the places that differ, and why. A place is a path of members.
 EXPECTED: dict[tuple[str, str], dict[str, str]] = {
+    ("openai-responses", "*"): {
+        "input[0].content": _ONE_TEXT,
+        "store (here only)": "unlike Chat Completions, Responses keep what they are not told to forget",
+        "stream (LiteLLM only)": _NO_TYPE,
+        "tools[0].strict": "unlike Chat Completions, Responses hold to a schema unless they are told not to",
+    },
+    ("openai-responses", "tool_round"): {"input[2].output": _ONE_TEXT},
+    ("openai-responses", "image"): {"input[0].content[1].detail (LiteLLM only)": _NO_TYPE},
     ("anthropic-messages", "*"): {"tools[0].type (LiteLLM only)": _NO_TYPE},
     ("anthropic-messages", "tool_round"): {
         "messages[2].content[0].content": "a list of one text; LiteLLM sends the text itself, which means the same"
