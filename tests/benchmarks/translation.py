@@ -5,8 +5,9 @@ Its own functions then do the same work in a process of their own, in turns with
 
 A request is translated from JSON text to JSON text, as a gateway does it, and from value to value, as a program may; a
 chunk from text to text. Of LiteLLM only the transformations themselves are called, without all that its proxy and its
-SDK do around them, so the ratios are the least there are. JSON alone is what reading the client's text and writing the
-provider's takes, with nothing between.
+SDK do around them, so the ratios are the least there are. Both sides do the whole of the work: what LiteLLM gives is the
+provider's body, too, which ``tests/clients/test_litellm_oracle.py`` compares with the one from here. JSON alone is what
+reading the client's text and writing the provider's takes, with nothing between.
 
 The last table is of a whole ``Gateway``: a streamed chunk of a step with the provider ``compat``, beside the same chunk
 of a step that names the provider itself and gets it as it is. ``--gateway`` prints that table alone, and
