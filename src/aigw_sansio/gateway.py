@@ -25,7 +25,7 @@ from .effects import Answer, Effect, Message
 from .engine.memory import MemoryGuard
 from .engine.seeded_random import checked_seed
 from .engine.send_buffer import PER_PIECE
-from .engine.services import Services
+from .engine.services import Services, checked_wall
 from .engine.turns import TURN_BYTES
 from .errors import LocalProtocolError
 from .events import ConnectionRefused
@@ -219,7 +219,7 @@ class Gateway(LocalInputs[NativeItem]):
         Drain :meth:`effects` next. After ``PauseReading`` stop reading; one read that is already running may follow.
         """
         connection = self._connections.get(conn)
-        if connection is None or now < self._now:
+        if connection is None or not now >= self._now:
             connection = self._find(conn, now)
             if connection is None:
                 return
@@ -265,7 +265,7 @@ class Gateway(LocalInputs[NativeItem]):
         ``LocalProtocolError`` if fewer bytes were pulled and not yet confirmed.
         """
         connection = self._connections.get(conn)
-        if connection is None or now < self._now:
+        if connection is None or not now >= self._now:
             connection = self._look(conn, now)
         if connection is not None and (n or isinstance(connection, MessagesConnection)):
             connection.data_sent(n, now)
@@ -315,8 +315,9 @@ class Gateway(LocalInputs[NativeItem]):
 
     def set_wall(self, wall_offset: float, now: float) -> None:
         """The host's wall clock was set: Unix time is ``wall_offset + now``, in seconds. There are no effects."""
+        offset = checked_wall(wall_offset)
         self._advance(now)
-        self._services.wall_offset = wall_offset
+        self._services.wall_offset = offset
 
     def reconfigure(self, config: Config, now: float) -> None:
         """Take new settings. Sessions and exchanges that begin from now on have them, on open sessions too; what runs
@@ -356,8 +357,7 @@ class Gateway(LocalInputs[NativeItem]):
     # -- outputs ------------------------------------------------------------------------------------------------
 
     def effects(self) -> list[Effect]:
-        """The effects since the last call, in order. Call it after every input and carry them out: each is returned
-        once."""
+        """The effects since the last call, in order, each once. Call it after every input and carry them out."""
         services = self._services  # ``take_effects``, written out: it is called several times for each message
         effects = services.effects
         if effects:

@@ -137,9 +137,20 @@ MISUSES: dict[str, Callable[[Gateway, ConnId, float], object]] = {
     "closed in the past": lambda gateway, conn, now: gateway.closed(conn, now - 1),
     "answer in the past": lambda gateway, conn, now: gateway.answer(AskId(1), Authenticated(True), now - 1),
     "handle_timeout in the past": lambda gateway, conn, now: gateway.handle_timeout(now - 1),
+    "now that is no number": lambda gateway, conn, now: gateway.receive_data(conn, b"x", float("nan")),
     "set_wall in the past": lambda gateway, conn, now: gateway.set_wall(0.0, now - 1),
     "drain in the past": lambda gateway, conn, now: gateway.drain(now - 1),
 }
+
+
+@pytest.mark.parametrize("offset", [float("nan"), float("inf"), -1e12])
+def test_a_wall_clock_without_dates_is_refused(offset: float) -> None:
+    with pytest.raises(ValueError, match=r"wall_offset is .*; allowed are seconds"):
+        Gateway(CONFIG, b"a seed of sixteen", offset)
+    run = Run()
+    with pytest.raises(ValueError, match=r"wall_offset is .*; allowed are seconds"):
+        run.gateway.set_wall(offset, run.now + 100.0)
+    run.gateway.set_wall(WALL, run.now)  # the time has not moved
 
 
 @pytest.mark.parametrize("misuse", MISUSES)

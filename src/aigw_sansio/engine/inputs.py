@@ -30,7 +30,7 @@ class Inputs:
         self._services.grow(PER_CONNECTION)
 
     def _check(self, now: float) -> None:
-        if now < self._now:
+        if not now >= self._now:  # nor is NaN later than anything
             raise LocalProtocolError(f"time runs backwards: now is {now}, the last input was at {self._now}")
 
     def _advance(self, now: float) -> None:

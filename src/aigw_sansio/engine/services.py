@@ -42,6 +42,8 @@ from .turns import Turns
 
 #: More bytes than ever come.
 NEVER: Final = 1 << 60
+#: Seconds. The last year that has a name of four digits is nearer.
+_MOST_OFFSET: Final = 2.6e11
 
 
 class _Pending:
@@ -109,7 +111,7 @@ class Services:
         self.dials = Dials(config, self.timers, self._emit_dial, known_hosts)
         self.turns = Turns(self._emit_continue)
         #: Unix time minus monotonic time, in seconds.
-        self.wall_offset = wall_offset
+        self.wall_offset = checked_wall(wall_offset)
         #: The effects since :meth:`take_effects`, in order.
         self.effects: list[Effect] = []
         #: The callbacks for :meth:`run_deferred`.
@@ -297,6 +299,13 @@ class Services:
     def unix_time(self, now: float) -> float:
         """Wall time at ``now``, as Unix seconds."""
         return self.wall_offset + now
+
+
+def checked_wall(wall_offset: float) -> float:
+    """``wall_offset``, if it is a number with which there are dates. Raises ``ValueError``."""
+    if not -_MOST_OFFSET < wall_offset < _MOST_OFFSET:
+        raise ValueError(f"wall_offset is {wall_offset!r}; allowed are seconds, Unix time minus now")
+    return wall_offset
 
 
 def _tokens_of(config: Config) -> SecretSet:
