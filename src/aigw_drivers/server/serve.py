@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from os import urandom
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import anyio
 import msgspec
@@ -43,6 +43,7 @@ from .translation import with_translation
 logger = logging.getLogger("aigw.serve")
 
 DriverName: TypeAlias = Literal["anyio", "protocol"]
+_DRIVERS: Final = get_args(DriverName)
 
 
 class Running:
@@ -155,9 +156,12 @@ async def running(
     place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
     providers, readers, framings and transforms. ``worker``: the number of this process among others with the same
     settings, and ``siblings`` the way to them: metrics and the page tell of all. Raises ``OSError`` if it cannot listen
-    or a place for records cannot be used, ``ValueError`` if one of ``sockets`` does not listen or the store's client is
-    not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is ``"protocol"`` on trio.
+    or a place for records cannot be used, ``ValueError`` for another driver, or if one of ``sockets`` does not listen or
+    the store's client is not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is
+    ``"protocol"`` on trio.
     """
+    if driver not in _DRIVERS:
+        raise ValueError(f"driver is {driver!r}; allowed are {' and '.join(_DRIVERS)}")
     if driver == "protocol":
         require_asyncio()
     server = settings.server

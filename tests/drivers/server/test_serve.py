@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import anyio
 import anyio.abc
@@ -113,6 +113,12 @@ async def until_end(client: WebSocketClient, event_id: str) -> tuple[dict[str, A
             chunks += 1
         elif message["type"] != "universal.created" or "response" in message:
             return message, chunks
+
+
+async def test_a_driver_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="driver is 'protocoll'; allowed are anyio and protocol"):
+        async with running(Settings(), driver=cast("DriverName", "protocoll")):
+            pass
 
 
 async def test_a_stream_and_a_whole_answer_over_one_connection() -> None:
