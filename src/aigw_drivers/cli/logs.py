@@ -27,6 +27,7 @@ from .output import Output
 _AGO: Final = re.compile(r"([0-9]+)([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _LAST: Final = 20
+_WIDEST: Final = 1000
 
 
 def logs(
@@ -64,9 +65,9 @@ def logs(
     if json:
         _print_json(found, fields, output)
     elif fields is not None:
-        output.print(_sums_table(found.sums, fields))
+        _print_table(_sums_table(found.sums, fields), output)
     else:
-        output.print(_rows_table(found.rows))
+        _print_table(_rows_table(found.rows), output)
     if found.unreadable:
         print(f"{found.unreadable} lines are no records and were left out", file=sys.stderr)
     if output.reader_gone:
@@ -116,8 +117,17 @@ def _print_json(found: Found, fields: Sequence[str] | None, output: Output) -> N
         return
     for one in found.sums:
         sums = msgspec.to_builtins(one)
-        group = dict(zip(fields, sums.pop("group"), strict=True))
+        values = sums.pop("group")
+        # what is summed up may also be what tells sums apart
+        group = {f"by_{name}" if name in sums else name: value for name, value in zip(fields, values, strict=True)}
         output.write_line(msgspec.json.encode(group | sums).decode())
+
+
+def _print_table(table: Table, output: Output) -> None:
+    """Each row on a line, as long as it is: a narrow terminal breaks lines itself, and a pipe has no width."""
+    widest = output.measure(table, options=output.options.update(max_width=_WIDEST)).maximum
+    output.width = max(output.width, widest)
+    output.print(table, crop=False)
 
 
 def _rows_table(rows: Sequence[Row]) -> Table:

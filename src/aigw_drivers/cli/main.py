@@ -185,7 +185,7 @@ def serve(
         raise typer.Exit(1) from None
     except OSError as error:
         server = settings.server
-        console.tell("error", f"cannot listen on {server.host}:{server.port}: {error}")
+        console.tell("error", f"cannot listen on {server.host}:{server.port}: {error.strerror or error}")
         raise typer.Exit(1) from None
     if status:
         raise typer.Exit(status)

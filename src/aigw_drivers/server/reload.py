@@ -79,8 +79,11 @@ class SettingsFile:
         except OSError as error:
             self._kept([f"{self._path}: cannot be read: {error.strerror or error}"])
             return None
-        except (SettingsError, ConfigError) as error:
-            self._kept(str(error).splitlines())
+        except SettingsError as error:
+            self._kept(error.errors)
+            return None
+        except ConfigError as error:
+            self._kept([f"{self._path}: {line}" for line in str(error).splitlines()])
             return None
         except Exception as error:
             self._kept_for_a_bug(error)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from tests.peers import processes
 from tests.rigs.ended_events import BROKEN, exchange_ended, session_ended
+from typer.testing import CliRunner
 
+from aigw_drivers.cli.main import app
 from aigw_drivers.server.observe.rows import exchange_row, session_row
 from aigw_drivers.server.observe.sinks import FileSink
 from aigw_drivers.server.observe.sqlite_sink import SqliteSink
@@ -65,6 +68,24 @@ def test_sums(folder: Path, name: str) -> None:
     ]  # fmt: skip
     (total,) = map(json.loads, run(place, "--by", "total", "--json").stdout.splitlines())
     assert (total["records"], total["failed"], total["cost"]) == (32, 1, 15.0)
+
+
+@pytest.mark.parametrize("options", [[], ["--by", "provider,model,metadata.team"]])
+def test_a_row_is_a_line_however_narrow_the_terminal(folder: Path, options: list[str]) -> None:
+    shown = CliRunner().invoke(app, ["logs", str(folder / "records.db"), *options], env={"COLUMNS": "30"})
+    head, *rows = shown.output.splitlines()
+    assert "…" not in shown.output
+    assert len(rows) == (4 if options else 20)
+    assert {"tokens in", "longest"} <= set(re.split(r" {2,}", head.strip())) if options else "time (UTC)" in head
+
+
+def test_what_is_summed_up_may_tell_sums_apart(folder: Path) -> None:
+    shown = CliRunner().invoke(app, ["logs", str(folder / "records.db"), "--by", "cached,kind", "--json"])
+    sums = [json.loads(line) for line in shown.output.splitlines()]
+    assert [(one["by_cached"], one["kind"], one["cached"]) for one in sums] == [
+        (False, "exchange", 0),
+        (False, "realtime", 0),
+    ]
 
 
 def test_a_terminal_obeys_nothing_of_a_record(folder: Path) -> None:

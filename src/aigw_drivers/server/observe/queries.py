@@ -126,7 +126,7 @@ def query(
     try:
         with closing(sqlite3.connect(f"file:{quote(source)}?mode=ro", uri=True)) as db:
             return _query_database(db, conditions, last, by)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, QueryError) as error:
         raise QueryError(f"{source} is no database of records: {error}") from None
 
 
@@ -272,6 +272,8 @@ def _query_database(
 ) -> Found:
     has_index = bool([row for row in db.execute("PRAGMA index_list(records)") if row[1] == INDEX])
     names = {row[1] for row in db.execute("PRAGMA table_info(records)")}
+    if not names:
+        raise QueryError("it has no table of records")
     where, values = _where(conditions, has_index=has_index)
     if by is not None:
         keys = [_column(name) for name in by]

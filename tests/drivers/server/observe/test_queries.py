@@ -178,6 +178,15 @@ def test_a_database_of_something_else(tmp_path: Path) -> None:
         query(str(path), [])
 
 
+def test_a_database_without_records(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE kept (name TEXT)")
+    for options in ({}, {"by": []}, {"last": 3}):
+        with pytest.raises(QueryError, match=r"store.db is no database of records: it has no table of records$"):
+            query(str(path), [], **options)
+
+
 def test_quotes_in_names_of_metadata_are_no_sql(source: str) -> None:
     assert query(source, [Condition("metadata.a'\"; DROP TABLE records; --", "=", 1)]).rows == []
     assert len(query(source, []).rows) == len(ROWS)
