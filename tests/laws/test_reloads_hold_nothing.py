@@ -22,6 +22,11 @@ SLACK = 64 * 1024
 
 
 def settings(number: int) -> Config:
+    """Later only every tenth provider has keys: they take long to be searched for."""
+    has_keys = number < 100 or number % 10 == 9
+    keys: list[Secret | None] = (
+        [Secret(f"sk-{name}-canary-{number:06}") for name in ("one", "two", "three")] if has_keys else [None]
+    )
     rules = (
         QuotaRule(limit=1000, window_s=30, measure="tokens", id=f"tokens{number}", model=EACH),
         QuotaRule(limit=1000, window_s=30, measure="cost", technique="sliding", id=f"cost{number}", token=EACH),
@@ -39,8 +44,8 @@ def settings(number: int) -> Config:
         providers={
             f"custom-p{number}": ProviderSettings(
                 base_url=f"https://p{number}.test/v1",
-                api_key=Secret(f"sk-one-canary-{number:06}"),
-                more_keys=(Secret(f"sk-two-canary-{number:06}"),),
+                api_key=keys[0],
+                more_keys=tuple(key for key in keys[1:] if key is not None),
             )
         },
     )
