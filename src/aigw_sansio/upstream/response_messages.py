@@ -80,7 +80,7 @@ def whole_request(members: Members) -> bytes:
 
 def going_on(members: Members, lineage: Lineage) -> bytes:
     """The message for a request to a provider that knows all before its ``lineage.since``."""
-    fresh = msgspec.Raw(b"[" + bytes(members["input"])[lineage.since :])
+    fresh = msgspec.Raw(b"[" + bytes(memoryview(members["input"])[lineage.since :]))
     previous = msgspec.Raw(msgspec.json.encode(lineage.previous))
     return _create(members, {"previous_response_id": previous, "input": fresh})
 
