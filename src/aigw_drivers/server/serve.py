@@ -156,8 +156,8 @@ async def running(
     place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
     providers, readers, framings and transforms. ``worker``: the number of this process among others with the same
     settings, and ``siblings`` the way to them: metrics and the page tell of all. Raises ``OSError`` if it cannot listen
-    or a place for records cannot be used, ``ValueError`` for another driver, or if one of ``sockets`` does not listen or
-    the store's client is not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is
+    or a place for records cannot be used, ``ValueError`` for another driver, or if one of ``sockets`` does not listen
+    or the store's client is not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is
     ``"protocol"`` on trio.
     """
     if driver not in _DRIVERS:
