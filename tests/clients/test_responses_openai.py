@@ -136,7 +136,7 @@ async def test_errors_leave_the_socket_usable(format: str) -> None:
                 for wrong, status, code in (
                     ({"input": "fail"}, 429, "rate_limit_exceeded"),
                     ({"previous_response_id": "resp_none", "store": False}, 400, "previous_response_not_found"),
-                    ({"model": "nobody/m"}, 400, "unknown_provider"),
+                    ({"model": "nobody/m"}, 400, "model_not_found"),
                 ):
                     await lane.send({**create, **wrong})
                     with pytest.raises(sockets.ResponsesWebSocketError) as failed:

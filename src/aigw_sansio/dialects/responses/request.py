@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from ...faults import Fault, FaultKind, Problem, Side, WrongField
-from ...formats.values import BROKEN, JsonObject, parse, raw_members
+from ...formats.values import BROKEN, JsonObject, obj, parse, raw_members
 from ...json_text import BOM, MAX_DEPTH, is_too_deep, is_utf8
 from ...quoting import quoted
 from .failures import field_error
@@ -131,9 +131,15 @@ def _read_create(members: Members) -> Ask | BadLane:
         body={name: value for name, value in body.items() if name not in _OF_THE_CONNECTION},
         input=body.get("input", _NOTHING),
         parent=parent if type(parent) is str else None,
-        generate=bytes(body.get("generate", _NOTHING)) != b"false",
+        generate=bytes(body.get("generate", _NOTHING)) != b"false" and not _prewarms(body),
         refusal=refusal,
     )
+
+
+def _prewarms(body: Members) -> bool:
+    """Whether it is to fill the cache of its provider only, which generates nothing (fact: it forces ``generate``)."""
+    options = body.get("prompt_cache_options")
+    return options is not None and obj(parse(options)).get("prewarm") is True
 
 
 def _refuse(body: Members, parent: object) -> Refusal | None:

@@ -63,7 +63,7 @@ class ResponseObject:
     """Fills the ``response`` of one response. ``id`` is what its client calls it, ``provider_id`` what its provider
     does, if it has said so."""
 
-    __slots__ = ("_connection", "_named", "_needed", "_own_id", "_seen", "id", "provider_id", "repeated")
+    __slots__ = ("_connection", "_created", "_named", "_needed", "_own_id", "_seen", "id", "provider_id", "repeated")
 
     def __init__(
         self,
@@ -79,7 +79,8 @@ class ResponseObject:
         self.id = self._own_id = id
         self.provider_id: str | None = None
         self._named = False
-        self._seen: Members = {}  # what the provider called its model, and when it began
+        self._seen: Members = {}  # what the provider called its model
+        self._created: msgspec.Raw | None = None  # when it began, as it was told first
         self._connection: Members = {
             "previous_response_id": msgspec.Raw(encode(previous_response_id)),
             "store": msgspec.Raw(b"true" if store else b"false"),
@@ -103,7 +104,7 @@ class ResponseObject:
     def restart(self) -> None:
         """Another provider is asked, and nothing of this response was shown."""
         self.id, self.provider_id, self._named = self._own_id, None, False
-        self._seen = {}
+        self._seen, self._created = {}, None
 
     def fill(self, given: Members, status: str) -> Members:
         """``given``, a provider's ``response``, with all that it must have, and the ``status`` of its event."""
@@ -113,9 +114,8 @@ class ResponseObject:
             if not self._named:
                 self.id = own
         self._named = True
-        for name in ("model", "created_at"):
-            if name in given:
-                self._seen[name] = given[name].copy()
+        if "model" in given:
+            self._seen["model"] = given["model"].copy()
         filled: Members = {**self._seen, **given, "id": msgspec.Raw(encode(self.id))}
         for name, (default, first) in self._needed.items():
             value = filled.get(name)
@@ -125,7 +125,9 @@ class ResponseObject:
             if name not in filled:
                 filled[name] = NULL
         filled.update(self._connection)
-        filled["created_at"] = _time(filled["created_at"]) or self._needed["created_at"][0]
+        if self._created is None:
+            self._created = _time(filled["created_at"]) or self._needed["created_at"][0]
+        filled["created_at"] = self._created
         filled["completed_at"] = _time(filled["completed_at"]) or NULL
         filled["text"] = _whole("text", filled["text"])
         filled["reasoning"] = _whole("reasoning", filled["reasoning"])

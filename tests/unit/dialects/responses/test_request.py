@@ -84,6 +84,14 @@ def test_creates_that_cannot_run_have_their_lane(param: str, code: str, members:
     assert param in ask.refusal.message
 
 
+def test_what_only_fills_a_cache_generates_nothing() -> None:
+    assert asked(generate=None).generate
+    assert asked(prompt_cache_options={"mode": "explicit", "prewarm": False}).generate
+    assert not asked(prompt_cache_options={"prewarm": True}).generate
+    assert not asked(generate=True, prompt_cache_options={"prewarm": True}).generate
+    assert asked(prompt_cache_options=7).generate
+
+
 def test_a_create_of_very_many_members_is_refused_and_not_kept() -> None:
     few = {f"m{number}": number for number in range(150)}
     assert asked(**few).refusal is None

@@ -91,3 +91,13 @@ def test_usage_has_every_count(given: object, known: UsageReported | None, shown
 def test_counts_that_nobody_knows_stay() -> None:
     usage = json.loads(msgspec.json.encode(whole_usage(request(u={"input_tokens": "3", "cost": 0.5})["u"], None)))
     assert (usage["input_tokens"], usage["cost"], usage["total_tokens"]) == ("3", 0.5, 0)
+
+
+def test_when_it_began_stays_as_it_was_told() -> None:
+    """A sign of life comes before the provider says anything, and says when the gateway began it."""
+    one = ResponseObject("resp_1", {}, previous_response_id=None, store=False, created=5)
+    assert bytes(one.fill({}, "in_progress")["created_at"]) == b"5"
+    assert bytes(one.fill({"created_at": msgspec.Raw(b"9")}, "completed")["created_at"]) == b"5"
+    one.restart()
+    assert bytes(one.fill({"created_at": msgspec.Raw(b"9")}, "in_progress")["created_at"]) == b"9"
+    assert bytes(one.fill({}, "completed")["created_at"]) == b"9"
