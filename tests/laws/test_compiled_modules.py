@@ -16,7 +16,7 @@ MODULES = sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / CORE).rglob("*.py") if path.name != "__init__.py"
 )
 #: Packages that work once for an exchange, or only if events are asked for.
-NOT_COMPILED = {"formats", "parts", "providers", "quotas", "translate"}
+NOT_COMPILED = {"formats", "parts", "providers", "quotas", "testing", "translate"}
 
 
 def module_of(path: str) -> str:

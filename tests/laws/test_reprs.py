@@ -21,7 +21,7 @@ EXEMPT = {
     "effects.Authenticate", "effects.Key", "effects.Metrics", "events.AttemptStarted", "events.Citation", "events.ImageDelta",
     "providers.key_location.KeyLocation", "providers.google_token.GoogleToken", "providers.google_token.ServiceAccount", "providers.row.Provider",
     "providers.row.RealtimeRoute", "providers.row.Route", "providers.sigv4.AwsCredentials",
-    "providers.subprotocols.PlainItems", "quota_rules.QuotaRule", "testing.ProviderStream",
+    "providers.subprotocols.PlainItems", "quota_rules.QuotaRule", "testing.wire.ProviderStream",
     # a provider's answer, before the search for keys: wires hand it on at once
     "wires.heads.StatusHead", "wires.http.ResponseHead", "wires.websocket.handshake.Accepted",
     "wires.websocket.handshake.Refused",

@@ -1,32 +1,16 @@
-"""Hypothesis strategies for protocol tests: WebSocket, HTTP bodies, universal conversations, and prompts.
+"""Bytes of WebSocket peers and of HTTP bodies, with what a correct reader must report for them.
 
-Decides: which inputs are worth trying, and what a correct reader must report for them. Must not know: any
-implementation; they work for another library as well as for this one. Needs ``hypothesis``, which no other module here
-imports.
-
-Each strategy for valid input gives the bytes together with their meaning, so a test reads like this::
-
-    from hypothesis import given
-    from aigw_sansio.testing import cuts, message_streams
-
-    @given(message_streams(masked=True).flatmap(lambda stream: tuples(just(stream), cuts(stream.data))))
-    def test_my_server(case):
-        stream, pieces = case
-        assert my_reader(pieces) == stream.messages
-
-``tests/examples/findings_in_wsproto.py`` runs them against another library and shows what they find.
+Decides: which frames, handshakes and bodies are worth trying. Must not know: any implementation.
 """
 
 import json
 import zlib
 from collections.abc import Iterable
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from hypothesis import strategies as st
-
-from . import prompt as p
 
 KEY: Final = b"\x9a\x01\x7f\xe3"
 # -- cuts -----------------------------------------------------------------------------------------------------------
@@ -230,13 +214,14 @@ class ProviderStream(msgspec.Struct, frozen=True):
     payloads: list[bytes]
 
 
-_JSON: Final = st.recursive(
+#: Values of JSON.
+JSON: Final = st.recursive(
     st.none() | st.booleans() | st.integers(-1000, 1000) | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=6,
 )
 _PAYLOADS: Final = st.lists(
-    st.dictionaries(st.text(max_size=6), _JSON, max_size=3).map(
+    st.dictionaries(st.text(max_size=6), JSON, max_size=3).map(
         lambda value: json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
     ),
     max_size=6,
@@ -275,175 +260,3 @@ def chunked_bodies(draw: st.DrawFn, body: bytes) -> bytes:
     size = draw(st.sampled_from((b"%x", b"%X", b"0%x")))
     coded = b"".join(size % len(piece) + extension + b"\r\n" + piece + b"\r\n" for piece in cut_at(body, points))
     return coded + b"0\r\n" + draw(st.sampled_from((b"", b"x-trailer: 1\r\n"))) + b"\r\n"
-
-
-# -- universal conversations -----------------------------------------------------------------------------------------
-
-
-@st.composite
-def universal_messages(draw: st.DrawFn, event_ids: tuple[str, ...] = ("a", "b", "c")) -> bytes:
-    """One client message: mostly a valid one, sometimes an invalid one."""
-    event_id = draw(st.sampled_from(event_ids))
-    kind = draw(st.sampled_from(("create", "create", "create", "cancel", "ping", "bad")))
-    if kind == "ping":
-        return b'{"type":"universal.ping"}'
-    if kind == "cancel":
-        return json.dumps({"type": "universal.cancel", "eventId": event_id}).encode()
-    if kind == "bad":
-        return draw(st.sampled_from((b"", b"{", b"[]", b'{"type":"x"}', b'{"type":"universal.create"}', b"\xff")))
-    steps: list[dict[str, Any]] = [
-        {
-            "provider": draw(st.sampled_from(("openai", "anthropic", "groq", "nobody"))),
-            "endpoint": draw(st.sampled_from(("chat/completions", "v1/messages", "../x"))),
-            "headers": {"authorization": "Bearer key"},
-            "query": {"model": "m", "stream": draw(st.booleans())},
-        }
-        for _ in range(draw(st.integers(1, 2)))
-    ]
-    steps[0]["eventId"] = event_id
-    request: object = steps if len(steps) > 1 or draw(st.booleans()) else steps[0]
-    return json.dumps({"type": "universal.create", "request": request}).encode()
-
-
-# -- prompts ---------------------------------------------------------------------------------------------------------
-
-_WORDS: Final = st.sampled_from(("Hello", "Be brief.", "a\nb", "h\u00e9llo \U0001f44b", "{}", "12", "<x>")) | st.text(
-    "ab \u00e9", min_size=1, max_size=8
-).filter(lambda text: text == text.strip())
-_ID: Final = st.sampled_from(("call_1", "toolu_01A", "abcdefghi", "a b|c", "x" * 90)) | st.text("abc_", min_size=1)
-_TOOL_NAMES: Final = st.sampled_from(("get_weather", "f", "Look-up", "mcp.server/tool", "t" * 100))
-_SCHEMAS: Final[st.SearchStrategy[p.JsonObject | None]] = st.none() | st.sampled_from(("string", "integer")).map(
-    lambda kind: {"type": "object", "properties": {"city": {"type": kind}}, "required": ["city"]}
-)
-_OBJECTS: Final = st.dictionaries(st.text("abc", min_size=1, max_size=3), _JSON, max_size=2)
-_ARGUMENTS: Final = st.one_of(
-    _OBJECTS.map(lambda value: msgspec.json.encode(value).decode()), st.sampled_from(("{}", "{", "[1]"))
-)
-_MAKERS: Final = st.sampled_from(("openai", "anthropic", "google"))
-_OPAQUE: Final = st.builds(p.Opaque, _MAKERS, st.sampled_from(("c2ln", "EqQBCkYIARgCKkA=")))
-_YES: Final = st.sampled_from((True,))
-_CACHE: Final = st.sampled_from((p.CacheMark(), p.CacheMark("5m"), p.CacheMark("1h")))
-
-
-def _sources(mime_type: str) -> st.SearchStrategy[p.Source]:
-    near: st.SearchStrategy[p.Source] = st.just(p.Blob("aGVsbG8=", mime_type))
-    return near | st.just(p.Uri(f"https://media.test/{mime_type}")) | st.builds(p.UploadedFile, st.just("f-1"), _MAKERS)
-
-
-_IMAGES: Final = st.builds(p.Image, _sources("image/png"), st.none() | st.sampled_from(("low", "high")))
-_FILES: Final = st.builds(
-    p.File, _sources("application/pdf") | st.just(p.PlainText("Once.")), st.none() | st.just("a.pdf")
-)
-_SOUNDS: Final = st.builds(p.Audio, st.just(p.Blob("aGVsbG8=", "audio/wav")))
-_DEFINED_BY: Final = (("openai", "openai-chat"), ("openai", "openai-responses"), ("anthropic", ""), ("google", ""))
-_NATIVE: Final = st.sampled_from(_DEFINED_BY).map(lambda by: p.Native(by[0], {"type": "block", "id": "s1"}, by[1]))
-#: What a prompt may have beside texts: a field and its values.
-_SETTINGS: Final[dict[str, st.SearchStrategy[Any]]] = {
-    "parallel_tool_calls": st.booleans(),
-    "output": st.builds(p.OutputFormat, st.just("json_schema"), st.just("city"), _SCHEMAS.filter(bool), st.booleans())
-    | st.just(p.OutputFormat("json_object")),
-    "modalities": st.sampled_from((("text",), ("text", "audio"))),
-    "max_tokens": st.integers(1, 100_000),
-    "temperature": st.integers(0, 8).map(lambda number: number / 4),
-    "top_p": st.integers(0, 4).map(lambda number: number / 4),
-    "top_k": st.integers(1, 600),
-    "min_p": st.just(0.25),
-    "stop_sequences": st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6, unique=True).map(tuple),
-    "seed": st.integers(0, 1 << 40),
-    "presence_penalty": st.integers(-4, 4).map(lambda number: number / 2),
-    "frequency_penalty": st.integers(-4, 4).map(lambda number: number / 2),
-    "repetition_penalty": st.sampled_from((1.0, 1.25)),
-    "logit_bias": st.just({"50256": -100.0}),
-    "logprobs": st.integers(0, 20),
-    "choice_count": st.integers(1, 3),
-    "verbosity": st.sampled_from(("low", "medium", "high")),
-    "reasoning": st.builds(p.ReasoningSettings, st.sampled_from(("none", "minimal", "low", "high", "max")))
-    | st.builds(p.ReasoningSettings, st.none(), st.integers(0, 20_000))
-    | st.builds(p.ReasoningSettings, adaptive=_YES, summary=st.none() | st.just("auto")),
-    "cache": _CACHE,
-    "cache_key": _WORDS,
-    "metadata": st.just({"project": "x"}),
-    "end_user": _WORDS,
-    "service_tier": st.sampled_from(("auto", "default", "flex")),
-    "stream": _YES,
-    "include_usage": _YES,
-    "store": st.booleans(),
-    "previous_response_id": st.just("resp_1"),
-    "extra": _OBJECTS,
-}
-_HISTORY: Final = (
-    "calls", "reasoning parts", "images", "files", "audio", "refusals", "native parts", "custom tools", "cache marks",
-    "errors", "media from tools", "system turns", "names", "choice of tools", "strict tools",
-)  # fmt: skip
-_SHOWN: Final[dict[str, st.SearchStrategy[Any]]] = {"media from tools": _IMAGES}
-_NEED_TOOLS: Final = {"calls", "custom tools", "choice of tools", "strict tools", "errors", "media from tools"}
-
-
-@st.composite
-def prompts(draw: st.DrawFn, *, maker: str = "", most: int = 3) -> p.Prompt:
-    """Requests that make sense: each call of a tool is answered by the next turn, ids are unique, a choice names tools
-    that there are. ``most``: so many features stand at most beside plain texts, so that small examples are frequent.
-    ``maker`` is :attr:`aigw_sansio.prompt.Prompt.maker`."""
-    features = draw(st.sets(st.sampled_from((*_SETTINGS, *_HISTORY)), max_size=most))
-    features |= {"max_tokens"} if draw(st.booleans()) else set()  # some formats cannot do without
-    fields = {name: draw(_SETTINGS[name]) for name in _SETTINGS if name in features}
-    cache = st.none() | _CACHE if "cache marks" in features else st.none()
-    texts = st.builds(p.Text, _WORDS, cache)
-    tools = draw(_tools(features, cache))
-    return p.Prompt(
-        model=draw(st.sampled_from(("model-1", "gpt-4.1", "claude-sonnet-4-5", "gemini-2.5-flash"))),
-        instructions=tuple(draw(st.lists(texts, max_size=2))),
-        turns=tuple(draw(_turns(features, tools, texts))),
-        tools=tools,
-        tool_choice=draw(_choices(tools)) if "choice of tools" in features and tools else None,
-        maker=maker,
-        **fields,
-    )
-
-
-@st.composite
-def _tools(draw: st.DrawFn, features: set[str], cache: st.SearchStrategy[p.CacheMark | None]) -> tuple[p.Tool, ...]:
-    if not features & _NEED_TOOLS:
-        return ()
-    strict = st.sampled_from((None, True, False) if "strict tools" in features else (None,))
-    function = st.builds(p.FunctionTool, _TOOL_NAMES, _WORDS, _SCHEMAS, strict, cache)
-    tools = draw(st.lists(function, min_size=1, max_size=2, unique_by=lambda tool: tool.name))
-    return (*tools, p.CustomTool("shell", draw(_WORDS))) if "custom tools" in features else tuple(tools)
-
-
-def _choices(tools: tuple[p.Tool, ...]) -> st.SearchStrategy[p.ToolChoice]:
-    names = [tool.name for tool in tools if isinstance(tool, p.FunctionTool)]
-    some = st.lists(st.sampled_from(names), max_size=2, unique=True).map(tuple)
-    return st.builds(p.ToolChoice, st.sampled_from(("auto", "required")), some) | st.just(p.ToolChoice("none"))
-
-
-@st.composite
-def _turns(
-    draw: st.DrawFn, features: set[str], tools: tuple[p.Tool, ...], texts: st.SearchStrategy[p.Text]
-) -> list[p.Turn]:
-    def parts(kinds: dict[str, st.SearchStrategy[Any]], least: int = 1) -> tuple[Any, ...]:
-        some = st.one_of(texts, *(kinds[name] for name in kinds if name in features))
-        return tuple(draw(st.lists(some, min_size=least, max_size=2)))
-
-    names = st.none() | st.just("Bo") if "names" in features else st.none()
-    turns: list[p.Turn] = []
-    ids: list[str] = []
-    for _ in range(draw(st.integers(1, 3))):
-        if "system turns" in features and turns:
-            turns.append(p.Turn("system", (draw(texts),)))
-        turns.append(p.Turn("user", parts({"images": _IMAGES, "files": _FILES, "audio": _SOUNDS}), draw(names)))
-        calls: list[p.ToolCall] = []
-        for tool in draw(st.lists(st.sampled_from(tools), max_size=2)) if tools else ():
-            ids.append(draw(_ID.filter(lambda made: made not in ids)))
-            made = p.ToolCall(ids[-1], getattr(tool, "name", ""), custom=isinstance(tool, p.CustomTool))
-            calls.append(msgspec.structs.replace(made, arguments=draw(_WORDS if made.custom else _ARGUMENTS)))
-        thoughts = (p.Reasoning(draw(_WORDS), draw(st.none() | _OPAQUE)),) if "reasoning parts" in features else ()
-        said = parts({"refusals": st.builds(p.Refusal, _WORDS), "native parts": _NATIVE}, least=not calls)
-        turns.append(p.Turn("assistant", (*thoughts, *said, *calls)))
-        blank = p.ToolCallResponse("", is_error="errors" in features)
-        responses = [
-            msgspec.structs.replace(blank, id=call.id, response=parts(_SHOWN, 0), name=call.name, custom=call.custom)
-            for call in calls
-        ]
-        turns += [p.Turn("tool", tuple(responses))] if responses else []
-    return [*turns, p.Turn("user", (draw(texts),))] if turns[-1].role == "assistant" else turns

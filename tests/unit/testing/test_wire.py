@@ -1,4 +1,4 @@
-"""The public strategies, run against this library and against others: what they find there is stated here."""
+"""The public strategies for bytes, run against this library and against others: what they find there is stated here."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,6 @@ from wsproto.extensions import PerMessageDeflate
 from aigw_sansio.bodies.chunk import feed_all, finish_all
 from aigw_sansio.bodies.ndjson import NdjsonDecoder
 from aigw_sansio.bodies.sse import SseDecoder
-from aigw_sansio.dialects.universal import decode as universal
-from aigw_sansio.prompt import CustomTool, FunctionTool, Prompt, ToolCall, ToolCallResponse
 from aigw_sansio.testing import (
     BrokenFrame,
     MessageStream,
@@ -28,8 +26,6 @@ from aigw_sansio.testing import (
     handshake,
     line_streams,
     message_streams,
-    prompts,
-    universal_messages,
 )
 from aigw_sansio.wires.heads import RequestHead, parse_request_head
 from aigw_sansio.wires.http1.chunked import ChunkedReader
@@ -148,14 +144,6 @@ def test_chunked_bodies_are_read_alike_by_h11(body: bytes, data: st.DataObject) 
     assert read == body
 
 
-@given(universal_messages())
-def test_every_conversation_is_understood_or_refused(message: bytes) -> None:
-    assert isinstance(
-        universal.decode(message),
-        universal.Create | universal.BadCreate | universal.Cancel | universal.Ping | universal.Unusable,
-    )
-
-
 # -- findings in wsproto 1.3, of which this library makes up for each --------------------------------------------------
 
 
@@ -201,24 +189,3 @@ def test_finding_registered_and_unregistered_codes_are_all_1002(code: int) -> No
     (event,) = connection.events()
     assert isinstance(event, wsproto.events.CloseConnection)
     assert event.code == 1002
-
-
-@given(prompts(maker="openai", most=5))
-def test_prompts_make_sense(prompt: Prompt) -> None:
-    """Each call is of a tool that there is and is answered by the next turn, which tells its name."""
-    names = {tool.name for tool in prompt.tools if isinstance(tool, FunctionTool | CustomTool)}
-    seen: set[str] = set()
-    for turn, following in zip(prompt.turns, [*prompt.turns[1:], None], strict=True):
-        assert turn.parts
-        calls = [part for part in turn.parts if isinstance(part, ToolCall)]
-        if calls:
-            assert following is not None
-            assert following.role == "tool"
-            responses = [part for part in following.parts if isinstance(part, ToolCallResponse)]
-            assert [(one.id, one.name) for one in responses] == [(call.id, call.name) for call in calls]
-        assert {call.name for call in calls} <= names
-        assert not seen & {call.id for call in calls}
-        seen |= {call.id for call in calls}
-    assert prompt.turns[-1].role in ("user", "tool")
-    assert prompt.maker == "openai"
-    assert prompt.tool_choice is None or {*prompt.tool_choice.names} <= names
