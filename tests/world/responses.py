@@ -20,12 +20,16 @@ from tests.world.random_runs import run_random
 
 from aigw_sansio import (
     Accept,
+    Admitted,
+    Ask,
+    AskId,
     Close,
     CloseMessages,
     Config,
     Connect,
     ConnId,
     Continue,
+    Denied,
     Emit,
     Flush,
     Gateway,
@@ -36,7 +40,15 @@ from aigw_sansio import (
     ResumeReading,
     Timeouts,
 )
-from aigw_sansio.events import AttemptConnected, ExchangeEnded, RequestAdmitted, SessionEnded, SessionOpened
+from aigw_sansio.events import (
+    AttemptConnected,
+    ExchangeEnded,
+    RequestAdmitted,
+    RequestDenied,
+    RequestWaiting,
+    SessionEnded,
+    SessionOpened,
+)
 from aigw_sansio.wires.websocket.events import CloseReceived, PingReceived, PongReceived, TextMessage
 from aigw_sansio.wires.websocket.messages import Role, WebSocketWire
 
@@ -58,6 +70,12 @@ CONFIG: Final = Config(
 )
 NATIVE: Final = msgspec.structs.replace(
     CONFIG, providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1", native=True)}
+)
+#: A host that is asked about each create, and takes its time.
+ASKED: Final = msgspec.structs.replace(
+    CONFIG,
+    gateways={"local/default": GatewaySettings(ask=("admit",))},
+    timeouts=msgspec.structs.replace(CONFIG.timeouts, ask_s=90.0),
 )
 LANES: Final = ("", "a", "b", "c", "d")
 TERMINAL: Final = ("response.completed", "response.incomplete", "response.failed", "error")
@@ -201,9 +219,12 @@ def user(text: str) -> dict[str, object]:
 class World:
     """A gateway, its clients and its providers."""
 
-    def __init__(self, *, native: bool = False) -> None:
-        """``native``: its provider speaks WebSocket, too."""
-        self.gateway = Gateway(NATIVE if native else CONFIG, b"a seed of the world", 1_700_000_000.0, TRANSLATES)
+    def __init__(self, *, native: bool = False, asked: bool = False) -> None:
+        """``native``: its provider speaks WebSocket, too. ``asked``: its host decides about each create."""
+        config = NATIVE if native else ASKED if asked else CONFIG
+        self.gateway = Gateway(config, b"a seed of the world", 1_700_000_000.0, TRANSLATES)
+        self.asks: list[AskId] = []
+        self.waited = self.denied = self.called_off = 0
         self.now = 100.0
         self.clients: list[Client] = []
         self.dials: list[ConnId] = []
@@ -223,6 +244,8 @@ class World:
         ]  # fmt: skip
         if native:  # its sockets live long enough to be used again
             self.moves += [*[self._go_on] * 3, *[self._answer] * 8]
+        if asked:
+            self.moves += [*[self._host_answers] * 4, self._host_cancels]
         self._open(0, 0)
 
     def move(self, move: Move) -> None:
@@ -258,12 +281,16 @@ class World:
             for client in self.clients:
                 if client.conn == effect.conn:
                     client.paused = isinstance(effect, PauseReading)
+        elif isinstance(effect, Ask):
+            self.asks.append(effect.id)
         elif isinstance(effect, Emit):
             self._event(effect.event)
 
     def _event(self, event: object) -> None:
         self.begun += isinstance(event, RequestAdmitted)
         self.opened += isinstance(event, SessionOpened)
+        self.waited += isinstance(event, RequestWaiting)
+        self.denied += isinstance(event, RequestDenied)
         self.closed += isinstance(event, SessionEnded)
         self.reused += isinstance(event, AttemptConnected) and self._is_socket(event.conn) and event.reach == "reused"
         if isinstance(event, ExchangeEnded):
@@ -545,9 +572,18 @@ class World:
             self.gateway.closed(client.conn, self.now)
 
     def _host_cancels(self, who: int, much: int) -> None:
-        running = list(self.gateway._sessions._running)
+        sessions = self.gateway._sessions
+        waiting = [log_id for one in sessions for log_id in one._log_ids.values()]  # type: ignore[attr-defined]
+        running = [*sessions._running, *waiting]
         if running:
-            self.gateway.cancel_exchange(running[who % len(running)], self.now)
+            log_id = running[who % len(running)]
+            self.called_off += log_id in waiting
+            must(self.gateway.cancel_exchange(log_id, self.now), f"nobody has {log_id}")
+
+    def _host_answers(self, who: int, much: int) -> None:
+        if self.asks:
+            ask = self.asks.pop(who % len(self.asks))
+            self.gateway.answer(ask, Denied(429 if much % 2 else 403) if much % 5 == 0 else Admitted(), self.now)
 
     # -- laws ---------------------------------------------------------------------------------------------------
 
@@ -568,7 +604,9 @@ class World:
             self.flushed.add(client.conn)
         self.settle()
         for _ in range(400):
-            if self.dials:
+            if self.asks:
+                self._host_answers(0, 1)
+            elif self.dials:
                 self._dial(0, 0)
             elif (provider := self._at_work(0)) is not None:
                 self._answer(0, 2)
@@ -590,9 +628,9 @@ class World:
         must((self.begun, self.opened) == (self.ended, self.closed), (self.begun, self.ended, self.opened, self.closed))
 
 
-def run(moves: Sequence[Move], *, native: bool = False) -> World:
+def run(moves: Sequence[Move], *, native: bool = False, asked: bool = False) -> World:
     """A whole world."""
-    world = World(native=native)
+    world = World(native=native, asked=asked)
     world.settle()
     for move in moves:
         world.move(move)
@@ -607,5 +645,8 @@ def random_moves(seed: int, count: int = 150) -> list[Move]:
 
 if __name__ == "__main__":
     raise SystemExit(
-        run_random("random worlds of clients of Responses", lambda seed: run(random_moves(seed), native=seed % 2 == 1))
+        run_random(
+            "random worlds of clients of Responses",
+            lambda seed: run(random_moves(seed), native=seed % 3 == 1, asked=seed % 3 == 2),
+        )
     )

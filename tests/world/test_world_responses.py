@@ -33,3 +33,16 @@ def test_everything_happens_with_sockets_on_both_sides() -> None:
     assert sum(world.begun for world in worlds) > 200
     assert sum(world.remembered for world in worlds) > 10
     assert sum(world.reused for world in worlds) > 20
+
+
+@given(st.lists(st.tuples(byte, byte, byte), max_size=60))
+def test_laws_hold_while_the_host_is_asked(moves: list[Move]) -> None:
+    run(moves, asked=True)
+
+
+def test_everything_happens_while_the_host_is_asked() -> None:
+    worlds = [run(random_moves(seed, 250), asked=True) for seed in range(20, 50)]
+    assert sum(world.waited for world in worlds) > 100
+    assert sum(world.denied for world in worlds) > 20
+    assert sum(world.called_off for world in worlds) > 10
+    assert sum(world.signs for world in worlds) > 20
