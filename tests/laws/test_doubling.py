@@ -60,6 +60,7 @@ from aigw_sansio.ids import ConnId
 from aigw_sansio.json_text import valid_json
 from aigw_sansio.providers.redaction import redactor
 from aigw_sansio.secret import Secret
+from aigw_sansio.translate import Refused, client_field, read_request
 from aigw_sansio.wires.heads import HeadGate, parse_request_head
 from aigw_sansio.wires.http import Request
 from aigw_sansio.wires.http1.chunked import ChunkedReader
@@ -200,6 +201,52 @@ def test_json_as_text_and_as_a_value(name: str) -> None:
             return lambda: read(data)
 
         assert_linear(prepare, 2000)
+
+
+REFUSED: Final[dict[str, tuple[str, Callable[[int], dict[str, Any]]]]] = {
+    "items": ("openai-responses", lambda n: {"input": [{"role": "user", "content": "a"}] * n + [MARKED_ITEM]}),
+    "calls": ("openai-responses", lambda n: {"input": [ITEM_CALL] * n + [MARKED_ITEM]}),
+    "instructions": ("openai-responses", lambda n: {"input": [{"role": "system", "content": "a"}] * n + [MARKED_ITEM]}),
+    "parts": (
+        "openai-responses",
+        lambda n: {"input": [{**MARKED_ITEM, "content": [ITEM_TEXT] * n + MARKED_ITEM["content"]}]},
+    ),
+    "messages": ("openai-chat", lambda n: {"messages": [{"role": "user", "content": "a"}] * n + [MARKED_MESSAGE]}),
+    "results": ("openai-chat", lambda n: {"messages": [{"role": "tool", "content": "a"}] * n + [MARKED_MESSAGE]}),
+    "blocks": (
+        "anthropic-messages",
+        lambda n: {"messages": [{"role": "user", "content": [TEXT_BLOCK] * n + [MARKED_BLOCK]}]},
+    ),
+    "turns": (
+        "anthropic-messages",
+        lambda n: {"messages": [{"role": "user", "content": "a"}] * n + [{"role": "user", "content": [MARKED_BLOCK]}]},
+    ),
+}
+ITEM_TEXT: Final = {"type": "input_text", "text": "a"}
+ITEM_CALL: Final = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+MARKED_ITEM: Final[dict[str, Any]] = {
+    "type": "message", "role": "user", "content": [{"type": "input_image", "image_url": "https://a.test/a"}]
+}  # fmt: skip
+MARKED_MESSAGE: Final = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://a.test/a"}}]}
+TEXT_BLOCK: Final = {"type": "text", "text": "a"}
+MARKED_BLOCK: Final = {"type": "image", "source": {"type": "url", "url": "https://a.test/a"}}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_place_of_what_is_refused(name: str) -> None:
+    """What a client cannot have is named by its path, which is looked for in the whole request."""
+    source, make = REFUSED[name]
+
+    def prepare(n: int) -> Callable[[], object]:
+        body = {"model": "m", "max_tokens": 9, **make(n)}
+        read = read_request(body, source)
+        assert not isinstance(read, Refused)
+        prompt = read[0]
+        turn = len(prompt.turns) - 1
+        field = f"turns[{turn}].parts[{len(prompt.turns[turn].parts) - 1}]"
+        return lambda: client_field(field, body, source, prompt)
+
+    assert_linear(prepare, 600)
 
 
 # -- WebSockets -----------------------------------------------------------------------------------------------------
