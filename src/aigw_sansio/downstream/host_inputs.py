@@ -27,11 +27,12 @@ class HostInputs(Inputs):
     _close: tuple[CloseSession, ...]
 
     def cancel_exchange(self, log_id: str, now: float) -> bool:
-        """The host ends one exchange at once, with the provider's call. ``log_id``: as its events name it.
+        """The host ends one exchange at once, with the provider's call, or one that waits
+        (:class:`~.events.RequestWaiting`). ``log_id``: as its events name it.
 
         The client is told as if it had cancelled it (``universal.cancelled``, ``NativeCancelled``); ``ExchangeEnded``
-        says that the gateway did. Returns whether it ran: one that has ended is left alone. Drain ``effects`` next.
-        ``LocalProtocolError`` for a text that is no log id.
+        says that the gateway did. Returns whether it ran or waited: one that has ended is left alone. Drain ``effects``
+        next. ``LocalProtocolError`` for a text that is no log id.
         """
         if not _LOG_ID.fullmatch(log_id):
             raise LocalProtocolError("cancel_exchange: this is no log id; allowed is the log_id of an event")

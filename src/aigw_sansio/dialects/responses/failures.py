@@ -164,4 +164,6 @@ def _message(status: int, error: JsonObject, stream_id: str | None, headers: Map
     if stream_id is not None:
         said["stream_id"] = stream_id
     said["error"] = {**error, "headers": {**obj(error.get("headers")), **headers}} if headers else error
+    if headers:  # OpenAI's SDKs have them in the error, and its command line reads them here
+        said["headers"] = dict(headers)
     return encode(said)

@@ -41,7 +41,7 @@ def test_an_error_of_our_own_says_what_is_wrong() -> None:
     error = {"type": "invalid_request_error", "code": "invalid_stream_id", "message": "bad", "param": "stream_id"}
     assert shown == {"type": "error", "status": 400, "error": error}
     [headed] = valid([error_message(429, code="c", message="m", type="own", headers={"retry-after": "1"})])
-    assert headed["error"]["headers"] == {"retry-after": "1"}
+    assert headed["error"]["headers"] == headed["headers"] == {"retry-after": "1"}
     assert headed["error"]["type"] == "own"
 
 
