@@ -123,6 +123,8 @@ def _read_create(members: Members) -> Ask | BadLane:
         return BadLane(BAD_LANE)
     parent = parse(body.get("previous_response_id", _NOTHING))
     refusal = _refuse(body, parent)
+    if bytes(body.get("model", _NOTHING)) == _NULL:  # what it goes on from may have one
+        body = {name: value for name, value in body.items() if name != "model"}
     if len(body) > _MOST_MEMBERS:
         why = f"The create has {len(body)} members; at most {_MOST_MEMBERS} are allowed."
         refusal, body = Refusal("invalid_value", why, None), {}
@@ -154,7 +156,7 @@ def _refuse(body: Members, parent: object) -> Refusal | None:
     if bytes(memoryview(body.get("input", _NOTHING))[:1]) not in (b"[", b'"', b"n"):
         return _invalid("input", "It must be a string or an array of items.", "type")
     model = body.get("model")
-    if model is not None and type(parse(model)) is not str:
+    if model is not None and bytes(model) != _NULL and type(parse(model)) is not str:
         return _invalid("model", "It must be a string.", "type")
     if model is not None and len(memoryview(model)) > _MOST_MODEL_BYTES:
         return _invalid("model", f"It has more than {_MOST_MODEL_BYTES} bytes.")

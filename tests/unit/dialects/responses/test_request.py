@@ -84,6 +84,11 @@ def test_creates_that_cannot_run_have_their_lane(param: str, code: str, members:
     assert param in ask.refusal.message
 
 
+def test_a_model_that_is_null_is_none() -> None:
+    ask = asked(model=None)
+    assert (ask.refusal, "model" in ask.body) == (None, False)
+
+
 def test_what_only_fills_a_cache_generates_nothing() -> None:
     assert asked(generate=None).generate
     assert asked(prompt_cache_options={"mode": "explicit", "prewarm": False}).generate
