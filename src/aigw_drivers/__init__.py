@@ -5,8 +5,8 @@ What this module, :mod:`aigw_drivers.client`, :mod:`aigw_drivers.asgi`, :mod:`ai
 
 * Run a gateway: :func:`load_settings` gives :class:`Settings`, :func:`running` serves them and gives a
   :class:`Running` with its ``url``.
-* Drive an engine yourself: :class:`AnyioDriver` (asyncio, uvloop, trio) or :class:`ProtocolDriver` (asyncio, uvloop),
-  on sockets from :func:`listen`. An :data:`AnswerHandler` answers the engine's questions.
+* Drive an engine yourself: :class:`AnyioDriver`, on asyncio, uvloop and trio, and on sockets from :func:`listen`. An
+  :data:`AnswerHandler` answers the engine's questions. ``ProtocolDriver`` is another name of the same class.
 * Write a driver: :class:`TlsPipe` is TLS without a socket, :func:`client_context` its trust for dialling.
   :mod:`aigw_drivers.conformance` is the suite that a driver must pass.
 * Test without sockets and waiting: :class:`aigw_drivers.testing.MockProvider`,
@@ -23,7 +23,6 @@ What this module, :mod:`aigw_drivers.client`, :mod:`aigw_drivers.asgi`, :mod:`ai
 from aigw_sansio import preload as _preload  # noqa: F401  # while files can be opened
 
 from .anyio_driver import AnswerHandler, AnyioDriver
-from .asyncio_driver import ProtocolDriver
 from .client import HandshakeRefused, WebSocketClient, WebSocketClosed
 from .core.hosted import MessageEffect, MessageHandler
 from .core.sockets import Listener, listen
@@ -32,6 +31,8 @@ from .local import LocalClient, RunningClient, SyncLocalClient
 from .loopback import LoopbackProvider
 from .server.serve import DriverName, Running, running
 from .server.settings import ServerSettings, Settings, SettingsError, load_settings
+
+ProtocolDriver = AnyioDriver
 
 __all__ = [
     "AnswerHandler",

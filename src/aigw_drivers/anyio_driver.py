@@ -33,8 +33,6 @@ from .core.reports import logger, report
 from .core.resolver import AddressInfo, Resolver
 from .core.sockets import (
     Listener,
-    LookUp,
-    Talk,
     address_text,
     close_socket,
     dial_tcp,
@@ -42,7 +40,6 @@ from .core.sockets import (
     local_address,
     make_non_blocking,
     open_tunnel,
-    talk,
     tls_handshake,
 )
 from .core.tls import TlsPipe, client_context, read_trust_anew
@@ -240,12 +237,12 @@ class AnyioDriver(Door):
                 else:
                     close_socket(client, reset=True)
 
-    async def _accept_tls(self, sock: ByteSocket, peer: str, local: str | None, context: ssl.SSLContext) -> None:
+    async def _accept_tls(self, sock: socket.socket, peer: str, local: str | None, context: ssl.SSLContext) -> None:
         pipe = TlsPipe(context, server_side=True)
         opened = False
         try:
             with anyio.move_on_after(HANDSHAKE_S):
-                await tls_handshake(self._talk(sock), pipe)
+                await tls_handshake(sock, pipe)
                 opened = True
                 self._open_client(sock, peer, local, pipe)
         except OSError as exc:
@@ -305,20 +302,20 @@ class AnyioDriver(Door):
     async def _dial(self, effect: Connect, link: Link) -> None:
         scope = link.dial_scope
         assert scope is not None
-        sock: ByteSocket | None = None
+        sock: socket.socket | None = None
         pipe: TlsPipe | None = None
         failure: str | None = None  # not the error itself, which refers to this frame
         done = False
         with scope:
             try:
                 peer = effect.proxy or effect
-                sock = await self._dial_tcp(peer.host, peer.port, partial(self._look_up, link))
+                sock = await dial_tcp(peer.host, peer.port, partial(self._look_up, link))
                 if effect.proxy is not None:
-                    await open_tunnel(self._talk(sock), Tunnel(effect))
+                    await open_tunnel(sock, Tunnel(effect))
                 if effect.tls is not None:
                     context = client_context(effect.tls.ca_file, effect.alpn)
                     pipe = TlsPipe(context, server_side=False, server_hostname=effect.tls.server_hostname)
-                    await tls_handshake(self._talk(sock), pipe)
+                    await tls_handshake(sock, pipe)
                 done = True
             except (OSError, ValueError) as exc:
                 failure = failure_text(exc)
@@ -345,9 +342,6 @@ class AnyioDriver(Door):
             report(exc, "connected()")
             self._abort(link)
         self._execute_effects()
-
-    async def _dial_tcp(self, host: str, port: int, look_up: LookUp) -> ByteSocket:
-        return await dial_tcp(host, port, look_up)
 
     async def _look_up(self, link: Link, host: str, port: int) -> Sequence[AddressInfo]:
         link.looks_up = host, port
@@ -380,9 +374,6 @@ class AnyioDriver(Door):
         if conn in self._given_up:
             del self._given_up[conn]
             self._call_engine(self._engine.closed, conn)
-
-    def _talk(self, sock: ByteSocket) -> Talk:
-        return talk(sock)
 
     # -- questions and time -------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The gateway under measurement: ``python -m tests.benchmarks._gateway PORT PROVIDER_URL DRIVER LOOP [h2c] [tap] [cache=STORE]``."""
+"""The gateway under measurement: ``python -m tests.benchmarks._gateway PORT PROVIDER_URL LOOP [h2c] [tap] [cache=STORE]``."""
 
 import sys
 from functools import partial
@@ -22,20 +22,20 @@ def config_for(provider_url: str, *, h2c: bool = False, tap: bool = False, cache
     )
 
 
-async def main(port: int, provider_url: str, driver: str, h2c: bool, tap: bool, store: str) -> None:
+async def main(port: int, provider_url: str, h2c: bool, tap: bool, store: str) -> None:
     """Serve until killed."""
     config = config_for(provider_url, h2c=h2c, tap=tap, cache_ttl=600 if store else 0)
     settings = Settings(config=config, server=ServerSettings(port=port), store=store or "memory:")
-    async with running(settings, driver="protocol" if driver == "protocol" else "anyio"):
+    async with running(settings):
         print("ready", flush=True)
         await anyio.sleep_forever()
 
 
 if __name__ == "__main__":
-    loop = sys.argv[4]
+    loop = sys.argv[3]
     backend = "trio" if loop == "trio" else "asyncio"
     options = {"use_uvloop": True} if loop == "uvloop" else {}
-    h2c, tap = "h2c" in sys.argv[5:], "tap" in sys.argv[5:]
-    store = next((word.removeprefix("cache=") for word in sys.argv[5:] if word.startswith("cache=")), "")
-    serve = partial(main, int(sys.argv[1]), sys.argv[2], sys.argv[3], h2c, tap, store)
+    h2c, tap = "h2c" in sys.argv[4:], "tap" in sys.argv[4:]
+    store = next((word.removeprefix("cache=") for word in sys.argv[4:] if word.startswith("cache=")), "")
+    serve = partial(main, int(sys.argv[1]), sys.argv[2], h2c, tap, store)
     anyio.run(serve, backend=backend, backend_options=options)

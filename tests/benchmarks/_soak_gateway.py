@@ -1,6 +1,6 @@
 """The process under soak: two gateways, one behind TLS; ``/metrics`` says what the process holds.
 
-``python -m tests.benchmarks._soak_gateway PORT TLS_PORT FOLDER LOOPBACK LIAR H2C DRIVER``. All timeouts are short, so
+``python -m tests.benchmarks._soak_gateway PORT TLS_PORT FOLDER LOOPBACK LIAR H2C``. All timeouts are short, so
 that each of them passes often. The port of a provider that speaks no TLS is also dialled with TLS.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio
 
-from aigw_drivers.server.serve import DriverName, Running, running
+from aigw_drivers.server.serve import Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.effects import Answer, Authenticate, Authenticated, Metrics, Question, ReadMetrics, Unavailable
@@ -61,9 +61,7 @@ def held(gateways: list[Running]) -> dict[str, int]:
     return counts
 
 
-async def main(
-    ports: tuple[int, int], certificate: str, provider_ports: tuple[str, str, str], driver: DriverName
-) -> None:
+async def main(ports: tuple[int, int], certificate: str, provider_ports: tuple[str, str, str]) -> None:
     """Serve until killed."""
     gateways: list[Running] = []
     seen: Counter[str] = Counter()
@@ -95,8 +93,8 @@ async def main(
         Settings(config=config, server=ServerSettings(port=ports[1], tls_certificate=certificate)),
     ]
     async with (
-        running(settings[0], driver=driver, answer=answer, on_event=count) as plain,
-        running(settings[1], driver=driver, answer=answer, on_event=count) as secure,
+        running(settings[0], answer=answer, on_event=count) as plain,
+        running(settings[1], answer=answer, on_event=count) as secure,
     ):
         gateways += [plain, secure]
         print("ready", flush=True)
@@ -107,4 +105,4 @@ if __name__ == "__main__":
     logging.disable(logging.WARNING)  # each refusal is one
     logging.getLogger("aigw.driver").disabled = False
     run: Callable[..., None] = anyio.run
-    run(main, (int(sys.argv[1]), int(sys.argv[2])), sys.argv[3], tuple(sys.argv[4:7]), sys.argv[7])
+    run(main, (int(sys.argv[1]), int(sys.argv[2])), sys.argv[3], tuple(sys.argv[4:7]))

@@ -11,10 +11,10 @@ from tests.benchmarks._processes import child, is_quick, leave_core
 from tests.benchmarks.main_job import STREAMS, cpu_per_chunk
 
 CANDIDATES = {
-    "anyio on uvloop": ("tests.benchmarks._gateway", "anyio", "uvloop"),
+    "own sockets, uvloop": ("tests.benchmarks._gateway", "uvloop"),
     "uvicorn, wsproto, uvloop": ("tests.benchmarks._asgi_gateway", "wsproto", "uvloop"),
     "uvicorn, websockets-sansio, uvloop": ("tests.benchmarks._asgi_gateway", "websockets-sansio", "uvloop"),
-    "anyio on asyncio": ("tests.benchmarks._gateway", "anyio", "asyncio"),
+    "own sockets, asyncio": ("tests.benchmarks._gateway", "asyncio"),
     "uvicorn, wsproto, asyncio": ("tests.benchmarks._asgi_gateway", "wsproto", "asyncio"),
     "uvicorn, websockets-sansio, asyncio": ("tests.benchmarks._asgi_gateway", "websockets-sansio", "asyncio"),
 }

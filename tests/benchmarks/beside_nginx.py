@@ -1,4 +1,4 @@
-"""CPU per streamed chunk of both drivers beside nginx, and with 1, 50 and 500 exchanges on one socket.
+"""CPU per streamed chunk on each loop beside nginx, and with 1, 50 and 500 exchanges on one socket.
 
 ``python -m tests.benchmarks.beside_nginx [--quick] [--beside PYTHON]``. The same provider, 50 streams of 200-byte chunks:
 paced (20 ms apart), begun together or one after the other, so that their chunks come in step or apart, and as fast as it
@@ -25,13 +25,7 @@ from tests.benchmarks.main_job import STREAMS, stream_all
 
 INTERVAL_S = 0.02
 
-DRIVERS = [
-    ("anyio", "asyncio"),
-    ("anyio", "uvloop"),
-    ("anyio", "trio"),
-    ("protocol", "asyncio"),
-    ("protocol", "uvloop"),
-]
+LOOPS = ["asyncio", "uvloop", "trio"]
 HEADS = ["paced, in step", "paced, apart", "saturated", "per request"]
 CONFIG = """
 daemon off; master_process off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error;
@@ -214,9 +208,9 @@ async def main(quick: bool, beside: str | None) -> None:
     plain = "plain (websockets + httpx)"
     upstreams = {"": (), ", h2": ("h2c",)}
     own = {
-        f"{driver} on {loop}{name}": (sys.executable, driver, loop, *options)
+        f"aigw on {loop}{name}": (sys.executable, loop, *options)
         for name, options in upstreams.items()
-        for driver, loop in DRIVERS
+        for loop in LOOPS
     }
     if beside is not None:
         own |= {f"{name}, beside": (beside, *options) for name, (_, *options) in own.items() if "uvloop" in name}
@@ -240,7 +234,7 @@ async def main(quick: bool, beside: str | None) -> None:
             with child("tests.benchmarks.plain_gateway", url, core=0) as gateway:
                 table.setdefault(plain, []).append(await costs(gateway))
             for name, (python, *options) in own.items():
-                upstream = url_h2 if options[2:] else url
+                upstream = url_h2 if options[1:] else url
                 with child("tests.benchmarks._gateway", upstream, *options, core=0, python=python) as gateway:
                     table.setdefault(name, []).append(await costs(gateway))
         print(f"CPU us per 200-byte chunk, {STREAMS} streams; medians of {rounds}; x: nginx = 1\n")
@@ -251,13 +245,10 @@ async def main(quick: bool, beside: str | None) -> None:
                 f"{name:30}" + "".join(f"{cell:14.2f}{cell / base:7.2f}" for cell, base in zip(cells, middle["nginx"]))
             )
         print("\nCPU us per chunk with so many exchanges on one socket (saturated)")
-        for driver, loop in (("anyio", "uvloop"), ("protocol", "uvloop")):
-            with child("tests.benchmarks._gateway", url, driver, loop, core=0) as gateway:
-                row = [
-                    median([await scaling(gateway, count, 400_000) for _ in range(rounds)]) for count in (1, 50, 500)
-                ]
-            told = "  ".join(f"{count}: {cell:.2f}" for count, cell in zip((1, 50, 500), row))
-            print(f"  {driver} on {loop:8} {told}   500 against 1: {row[2] / row[0]:.2f}x")
+        with child("tests.benchmarks._gateway", url, "uvloop", core=0) as gateway:
+            row = [median([await scaling(gateway, count, 400_000) for _ in range(rounds)]) for count in (1, 50, 500)]
+        told = "  ".join(f"{count}: {cell:.2f}" for count, cell in zip((1, 50, 500), row))
+        print(f"  aigw on uvloop {told}   500 against 1: {row[2] / row[0]:.2f}x")
 
 
 async def costs(gateway: Child) -> list[float]:

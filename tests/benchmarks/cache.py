@@ -344,7 +344,7 @@ def sockets(rounds: int, litellm_python: str | None) -> None:
             for store, url in urls.items():
                 for loop in ("asyncio", "uvloop"):
                     place = f"http://127.0.0.1:{provider.port}/v1"
-                    options = (place, "anyio", loop, f"cache={url}")
+                    options = (place, loop, f"cache={url}")
                     with child("tests.benchmarks._gateway", *options, core=0) as gateway:
                         asyncio.run(measure(f"{store}, {loop}", ours, gateway, rounds))
         if shutil.which("nginx") is not None:

@@ -25,7 +25,6 @@ import anyio
 import uvloop
 
 from aigw_drivers.anyio_driver import AnyioDriver
-from aigw_drivers.asyncio_driver import ProtocolDriver
 from aigw_drivers.core.sockets import listen
 from aigw_sansio import READ_SIZE
 from aigw_sansio.effects import Answer, Close, Connect, Effect, Flush
@@ -156,11 +155,10 @@ def _run_relay(name: str, port: int, pipe: Connection) -> None:
 
     pipe.send(listening.getsockname()[1])
     threading.Thread(target=report, daemon=True).start()
-    if kind in ("anyio", "protocol"):
-        driver = AnyioDriver if kind == "anyio" else ProtocolDriver
+    if kind == "driver":
         backend = "trio" if loop == "trio" else "asyncio"
         options = {"use_uvloop": True} if loop == "uvloop" else {}
-        anyio.run(driver(RelayEngine(port)).serve, listeners, backend=backend, backend_options=options)
+        anyio.run(AnyioDriver(RelayEngine(port)).serve, listeners, backend=backend, backend_options=options)
     else:
         work = {"bare": _bare_protocols, "sockets": _bare_sockets}[kind]
         (uvloop.run if loop == "uvloop" else asyncio.run)(work(listening, port))
@@ -226,11 +224,9 @@ CANDIDATES: Final = (
     "bare asyncio",
     "sockets uvloop",
     "sockets asyncio",
-    "anyio uvloop",
-    "anyio asyncio",
-    "anyio trio",
-    "protocol uvloop",
-    "protocol asyncio",
+    "driver uvloop",
+    "driver asyncio",
+    "driver trio",
 )
 
 

@@ -3,7 +3,7 @@
 ``python -m tests.benchmarks.growth`` measures the core alone, in turns: microseconds of one thread for a streamed chunk,
 a short request and a ping of one client, beside so many idle sockets, and with so many exchanges on its socket; and the
 bytes that Python hands out for an idle universal socket, and for an exchange whose stream goes on, with its connection to
-the provider. ``--sockets`` measures the gateway over sockets, for each driver and loop: CPU of its process for the same
+the provider. ``--sockets`` measures the gateway over sockets, for each loop: CPU of its process for the same
 chunk and request, and resident memory. ``--quick`` takes fewer rounds.
 """
 
@@ -26,13 +26,7 @@ SOCKETS = (1, 100, 1000, 10_000)
 EXCHANGES = (1, 50, 500)
 #: So many are counted for the memory of one.
 COUNTED = 400
-DRIVERS = (
-    ("anyio", "asyncio"),
-    ("anyio", "uvloop"),
-    ("anyio", "trio"),
-    ("protocol", "asyncio"),
-    ("protocol", "uvloop"),
-)
+LOOPS = ("asyncio", "uvloop", "trio")
 _PING = encode_frame(0x81, b'{"type":"universal.ping"}', b"mask")
 
 
@@ -155,11 +149,11 @@ async def exchange_kib(gateway: Child) -> float:
 
 async def sockets(rounds: int) -> None:
     """Print what the gateways over sockets take."""
-    for driver, loop in DRIVERS:
-        print(f"  {driver} on {loop}")
+    for loop in LOOPS:
+        print(f"  on {loop}")
         for module, name in (("tests.benchmarks._provider", ""), ("tests.benchmarks._provider_h2", "h2c")):
             with child(module, core=1) as provider:
-                options = [f"http://127.0.0.1:{provider.port}", driver, loop, *([name] if name else [])]
+                options = [f"http://127.0.0.1:{provider.port}", loop, *([name] if name else [])]
                 with child("tests.benchmarks._gateway", *options, core=0) as gateway:
                     if not name:
                         await over_sockets(gateway, rounds)

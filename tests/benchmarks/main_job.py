@@ -1,6 +1,6 @@
 """The main job over real sockets: CPU per streamed chunk, time to the first chunk, cancels, a client that reads not.
 
-``python -m tests.benchmarks.main_job [--quick]``: this gateway (anyio driver on asyncio, uvloop and trio) beside
+``python -m tests.benchmarks.main_job [--quick]``: this gateway (on asyncio, uvloop and trio) beside
 :mod:`tests.benchmarks.plain_gateway`, same provider, same client, in one run. Gateway and provider are processes of
 their own; CPU is the gateway's alone.
 """
@@ -15,11 +15,9 @@ from tests.benchmarks._processes import Child, Client, child, create, is_quick, 
 STREAMS = 50
 CANDIDATES = {
     "plain (websockets + httpx)": ("tests.benchmarks.plain_gateway",),
-    "aigw, anyio on asyncio": ("tests.benchmarks._gateway", "anyio", "asyncio"),
-    "aigw, anyio on uvloop": ("tests.benchmarks._gateway", "anyio", "uvloop"),
-    "aigw, anyio on trio": ("tests.benchmarks._gateway", "anyio", "trio"),
-    "aigw, protocol on asyncio": ("tests.benchmarks._gateway", "protocol", "asyncio"),
-    "aigw, protocol on uvloop": ("tests.benchmarks._gateway", "protocol", "uvloop"),
+    "aigw on asyncio": ("tests.benchmarks._gateway", "asyncio"),
+    "aigw on uvloop": ("tests.benchmarks._gateway", "uvloop"),
+    "aigw on trio": ("tests.benchmarks._gateway", "trio"),
 }
 PHASES = {
     "before the head": "no_head",
@@ -201,7 +199,7 @@ async def main(quick: bool) -> None:
             cells = [(median(table[name]), median(table[base])) for table in columns.values()]
             print(f"{name:28}" + "".join(f"{cell:22.2f}{plain / cell:7.1f}" for cell, plain in cells))
         print("\nfrom cancel, or from the client's leaving, to the provider's seeing it, ms")
-        with child("tests.benchmarks._gateway", url, "anyio", "uvloop", core=0) as gateway:
+        with child("tests.benchmarks._gateway", url, "uvloop", core=0) as gateway:
             for leave in (False, True):
                 for label, phase in PHASES.items():
                     taken = sorted(await cancel_ms(gateway, provider, phase, leave, 20 if quick else 100))

@@ -21,13 +21,7 @@ from tests.benchmarks._proxies import installed, proxy
 from aigw_sansio.wires.websocket.frames import FIN, Opcode, encode_frame
 from aigw_sansio.wires.websocket.handshake import request
 
-DRIVERS: Final = {
-    "aigw, protocol on uvloop": ("protocol", "uvloop"),
-    "aigw, protocol on asyncio": ("protocol", "asyncio"),
-    "aigw, anyio on uvloop": ("anyio", "uvloop"),
-    "aigw, anyio on asyncio": ("anyio", "asyncio"),
-    "aigw, anyio on trio": ("anyio", "trio"),
-}
+LOOPS: Final = ("uvloop", "asyncio", "trio")
 PLAIN: Final = "plain (websockets)"
 CONNECTIONS: Final = 100
 IDLE: Final = 1000
@@ -158,10 +152,10 @@ def rows(provider: Child, beside: str | None) -> Iterator[tuple[str, AbstractCon
         if installed(name):
             yield name, proxy(name, provider.port, core=0)
     url = f"http://127.0.0.1:{provider.port}"
-    for name, (driver, loop) in DRIVERS.items():
-        yield name, child("tests.benchmarks._gateway", url, driver, loop, core=0)
+    for loop in LOOPS:
+        yield f"aigw on {loop}", child("tests.benchmarks._gateway", url, loop, core=0)
         if beside is not None and loop == "uvloop":
-            yield f"{name}, beside", child("tests.benchmarks._gateway", url, driver, loop, core=0, python=beside)
+            yield "aigw on uvloop, beside", child("tests.benchmarks._gateway", url, loop, core=0, python=beside)
     yield PLAIN, child("tests.benchmarks.plain_relay", url.replace("http", "ws"), core=0)
 
 
@@ -169,7 +163,7 @@ def taps(provider: Child) -> Iterator[tuple[str, AbstractContextManager[Child]]]
     """The gateway without and with a host that listens to what the provider says."""
     url = f"http://127.0.0.1:{provider.port}"
     for name, options in (("tap off", ()), ("tap on", ("tap",))):
-        yield name, child("tests.benchmarks._gateway", url, "protocol", "uvloop", *options, core=0)
+        yield name, child("tests.benchmarks._gateway", url, "uvloop", *options, core=0)
 
 
 def table(title: str, results: dict[str, list[tuple[float, ...]]], heads: list[str], base: str | None) -> None:

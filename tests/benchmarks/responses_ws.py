@@ -48,7 +48,7 @@ class Turn(NamedTuple):
 def gateway(provider: Child) -> Iterator[Child]:
     """The gateway, on uvloop."""
     url = f"http://127.0.0.1:{provider.port}/v1"
-    with child("tests.benchmarks._gateway", url, "protocol", "uvloop", core=0) as process:
+    with child("tests.benchmarks._gateway", url, "uvloop", core=0) as process:
         yield process
 
 

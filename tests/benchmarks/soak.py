@@ -100,7 +100,7 @@ def grown(first: dict[str, int], last: dict[str, int]) -> list[str]:
     return found
 
 
-async def soak(minutes: float, seed: int, driver: str) -> int:
+async def soak(minutes: float, seed: int) -> int:
     logging.disable()  # of the peers, which break off in the middle of anything
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     with tempfile.TemporaryDirectory() as folder:
@@ -109,7 +109,7 @@ async def soak(minutes: float, seed: int, driver: str) -> int:
         tls_port, liar, h2c = free_port(), free_port(), free_port()
         with child("tests.benchmarks._soak_providers", str(liar), str(h2c)) as providers:
             ports = [str(port) for port in (providers.port, liar, h2c)]
-            with child("tests.benchmarks._soak_gateway", str(tls_port), certificates.server, *ports, driver) as gateway:
+            with child("tests.benchmarks._soak_gateway", str(tls_port), certificates.server, *ports) as gateway:
                 load = Load((gateway.port, tls_port), trusted, seed)
                 told("fresh", await asked(gateway, "held"))
                 first = await after(gateway, load, 1.0)
@@ -129,10 +129,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=30.0, help="at least 2")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--driver", choices=("anyio", "protocol"), default="anyio")
     options = parser.parse_args()
     with suppress(KeyboardInterrupt):
-        return asyncio.run(soak(max(options.minutes, 2.0), options.seed, options.driver))
+        return asyncio.run(soak(max(options.minutes, 2.0), options.seed))
     return 1
 
 

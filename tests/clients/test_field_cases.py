@@ -1,7 +1,7 @@
 """Field cases: what providers really send, played against ``aigw serve`` with a real client.
 
 The cases and their player are a folder apart. ``AIGW_CASES=FOLDER python -m pytest tests/clients/test_field_cases.py``
-plays them all, over both drivers; the player exits with 0 if every case passed.
+plays them all; the player exits with 0 if every case passed.
 """
 
 import os
@@ -16,16 +16,13 @@ FOLDER = os.environ.get("AIGW_CASES")
 pytestmark = pytest.mark.skipif(FOLDER is None, reason="AIGW_CASES does not name the field cases")
 
 
-@pytest.mark.parametrize("driver", ["anyio", "protocol"])
-def test_every_case(driver: str) -> None:
+def test_every_case() -> None:
     assert FOLDER is not None
     command = [
         sys.executable,
         str(Path(FOLDER) / "play.py"),
         f"--aigw={Path(sys.executable).with_name('aigw')}",
         "--quiet",
-        "--serve=--driver",
-        f"--serve={driver}",
     ]
     played = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert played.returncode == 0, played.stdout[-8000:] + played.stderr[-2000:]

@@ -17,7 +17,7 @@ from anyio.abc import ByteStream
 from anyio.streams.tls import TLSListener, TLSStream
 from tests.rigs.live_gateway import PATH, chat
 
-from aigw_drivers import AnyioDriver, ProtocolDriver, ServerSettings, Settings, running
+from aigw_drivers import AnyioDriver, ServerSettings, Settings, running
 from aigw_drivers.client import Client, ConnectionLost, WebSocketClient
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_sansio import Config, ConnId, Event, Gateway, ProviderSettings, SessionOpened
@@ -28,26 +28,20 @@ PATIENCE_S = 120
 TCP = "127.0.0.1"
 
 
-@pytest.fixture(params=["asyncio", "trio", "protocol"])
-def kind(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture
-def anyio_backend(kind: str) -> str:
-    return "trio" if kind == "trio" else "asyncio"
 
 
 class Host:
     """A driver without listeners of its own."""
 
-    def __init__(self, provider: LoopbackProvider, kind: str) -> None:
+    def __init__(self, provider: LoopbackProvider) -> None:
         config = Config(providers={"loopback": ProviderSettings(base_url=f"{provider.base_url}/v1")})
         self.gateway = Gateway(config, b"a seed of sixteen", 0.0)
         self.events: list[Event] = []
         self.attached: list[ConnId] = []
-        driver = ProtocolDriver if kind == "protocol" else AnyioDriver
-        self.driver: AnyioDriver = driver(self.gateway, on_event=self.events.append)
+        self.driver = AnyioDriver(self.gateway, on_event=self.events.append)
 
     @property
     def opened(self) -> list[SessionOpened]:
@@ -55,10 +49,10 @@ class Host:
 
 
 @asynccontextmanager
-async def serving(kind: str) -> AsyncIterator[Host]:
+async def serving() -> AsyncIterator[Host]:
     with anyio.fail_after(PATIENCE_S):
         async with LoopbackProvider.start() as provider, anyio.create_task_group() as tasks:
-            host = Host(provider, kind)
+            host = Host(provider)
             await tasks.start(host.driver.serve, ())
             yield host
             tasks.cancel_scope.cancel()
@@ -69,8 +63,8 @@ async def until_all_are_closed(host: Host) -> None:
         await anyio.sleep(0.01)
 
 
-async def test_a_socket_that_others_accepted(kind: str) -> None:
-    async with serving(kind) as host:
+async def test_a_socket_that_others_accepted() -> None:
+    async with serving() as host:
         with socket.create_server((TCP, 0)) as listener:
             listener.setblocking(False)
 
@@ -108,13 +102,13 @@ async def accepting(host: Host, *, secure: trustme.CA | None = None) -> AsyncIte
 
 
 @pytest.mark.parametrize("tls", [False, True])
-async def test_a_byte_stream_that_others_accepted(kind: str, tls: bool) -> None:
+async def test_a_byte_stream_that_others_accepted(tls: bool) -> None:
     ca = trustme.CA() if tls else None
     trust = None
     if ca is not None:
         trust = ssl.create_default_context()
         ca.configure_trust(trust)
-    async with serving(kind) as host, accepting(host, secure=ca) as url:
+    async with serving() as host, accepting(host, secure=ca) as url:
         async with Client(url, ssl_context=trust) as client:
             large = await client.create(*CHAT, chat(chunks=50, chunk_bytes=100_000))
             assert len(large.text) == 5_000_000
@@ -122,8 +116,8 @@ async def test_a_byte_stream_that_others_accepted(kind: str, tls: bool) -> None:
         assert host.opened[0].peer.startswith(TCP)
 
 
-async def test_a_stream_ends_with_its_driver_and_with_its_client(kind: str) -> None:
-    async with serving(kind) as host, accepting(host) as url:
+async def test_a_stream_ends_with_its_driver_and_with_its_client() -> None:
+    async with serving() as host, accepting(host) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         async with await anyio.connect_tcp(TCP, port) as stream:
             await stream.send(b"GET / HT")  # and is gone
@@ -155,8 +149,8 @@ async def read_all(stream: anyio.abc.ByteReceiveStream) -> bytes:
     return got
 
 
-async def test_who_ends_its_direction_still_gets_its_response(kind: str) -> None:
-    async with serving(kind) as host, accepting(host) as url:
+async def test_who_ends_its_direction_still_gets_its_response() -> None:
+    async with serving() as host, accepting(host) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         async with await anyio.connect_tcp(TCP, port) as stream:
             await stream.send(GET)
@@ -165,11 +159,11 @@ async def test_who_ends_its_direction_still_gets_its_response(kind: str) -> None
         await until_all_are_closed(host)
 
 
-async def test_a_client_without_close_notify_ends_itself_alone(kind: str) -> None:
+async def test_a_client_without_close_notify_ends_itself_alone() -> None:
     ca = trustme.CA()
     trust = ssl.create_default_context()
     ca.configure_trust(trust)
-    async with serving(kind) as host, accepting(host, secure=ca) as url:
+    async with serving() as host, accepting(host, secure=ca) as url:
         port = int(url.rpartition(":")[2].partition("/")[0])
         for _ in range(2):
             plain = await anyio.connect_tcp(TCP, port)
@@ -211,8 +205,8 @@ class _Noting(_Odd):
         raise anyio.EndOfStream
 
 
-async def test_variables_of_the_host_are_not_those_of_the_driver(kind: str) -> None:
-    async with serving(kind) as host:
+async def test_variables_of_the_host_are_not_those_of_the_driver() -> None:
+    async with serving() as host:
         stream = _Noting()
         WHOSE.set("the host")
         host.attached.append(await host.driver.attach(stream, peer="192.0.2.1:5"))
@@ -220,19 +214,19 @@ async def test_variables_of_the_host_are_not_those_of_the_driver(kind: str) -> N
         assert stream.read_by == ["the driver"]
 
 
-async def test_a_stream_with_a_bug_ends_itself_alone(kind: str, caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(kind) as host:
+async def test_a_stream_with_a_bug_ends_itself_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as host:
         host.attached.append(await host.driver.attach(_Odd(), peer="192.0.2.1:5"))
         await until_all_are_closed(host)
         assert host.driver.serving
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_it_needs_a_driver_that_serves_and_a_socket_that_is_connected(kind: str) -> None:
+async def test_it_needs_a_driver_that_serves_and_a_socket_that_is_connected() -> None:
     left, right = socket.socketpair()
     with left, right, pytest.raises(RuntimeError, match="does not serve"):
         await AnyioDriver(Gateway(Config(), b"a seed of sixteen", 0.0)).attach(left)
-    async with serving(kind) as host:
+    async with serving() as host:
         with socket.socket() as unconnected, pytest.raises(OSError):
             await host.driver.attach(unconnected)
 
@@ -244,15 +238,11 @@ def settings() -> Settings:
     return Settings(config=Config(), server=ServerSettings(host="192.0.2.1", port=9))  # which nobody could bind
 
 
-def driver_name(kind: str) -> Any:
-    return "protocol" if kind == "protocol" else "anyio"
-
-
-async def test_a_blocking_socket_of_others_is_served(kind: str) -> None:
+async def test_a_blocking_socket_of_others_is_served() -> None:
     listener = socket.create_server((TCP, 0))
     port = listener.getsockname()[1]
     with anyio.fail_after(PATIENCE_S):
-        async with running(settings(), driver=driver_name(kind), loopback=True, sockets=[listener]) as gateway:
+        async with running(settings(), loopback=True, sockets=[listener]) as gateway:
             assert gateway.url == f"ws://{TCP}:{port}"
             async with Client(gateway.url + PATH) as client:
                 assert (await client.create(*CHAT, chat())).text
@@ -260,13 +250,13 @@ async def test_a_blocking_socket_of_others_is_served(kind: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
-async def test_a_unix_socket_of_others_is_served(kind: str, tmp_path: Path) -> None:
+async def test_a_unix_socket_of_others_is_served(tmp_path: Path) -> None:
     path = str(tmp_path / "gw")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
     with anyio.fail_after(PATIENCE_S):
-        async with running(settings(), driver=driver_name(kind), loopback=True, sockets=[listener]) as gateway:
+        async with running(settings(), loopback=True, sockets=[listener]) as gateway:
             assert gateway.url == f"unix:{path}"
             async with await anyio.connect_unix(path) as stream:
                 client = await WebSocketClient._shake_hands(stream, "127.0.0.1", PATH, [], [])
@@ -275,7 +265,7 @@ async def test_a_unix_socket_of_others_is_served(kind: str, tmp_path: Path) -> N
                 await client.close()
 
 
-async def test_a_socket_that_does_not_listen_is_an_error(kind: str) -> None:
+async def test_a_socket_that_does_not_listen_is_an_error() -> None:
     with socket.socket() as bound:
         bound.bind((TCP, 0))
         with pytest.raises(ValueError, match=r"127\.0\.0\.1:\d+ is no listening stream socket"):

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from aigw_drivers import AnyioDriver, Listener, MessageEffect, ProtocolDriver, listen
+from aigw_drivers import AnyioDriver, Listener, MessageEffect, listen
 from aigw_sansio import (
     Accept,
     Close,
@@ -44,10 +44,10 @@ class Handler:
 class Scene:
     """A driver that serves, and clients without bytes."""
 
-    def __init__(self, kind: type[AnyioDriver] = AnyioDriver) -> None:
+    def __init__(self) -> None:
         self.gateway = Gateway(Config(gateways={"local/default": GatewaySettings()}), b"a seed of sixteen", 0.0)
         self.events: list[Any] = []
-        self.driver = kind(self.gateway, on_event=self.events.append)
+        self.driver = AnyioDriver(self.gateway, on_event=self.events.append)
 
     def open(self, handler: Handler) -> ConnId:
         def opened(now: float) -> ConnId:
@@ -64,11 +64,8 @@ class Scene:
             tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize("kind", [AnyioDriver, ProtocolDriver])
-async def test_a_driver_serves_once(kind: type[AnyioDriver], anyio_backend: str) -> None:
-    if kind is ProtocolDriver and anyio_backend == "trio":
-        pytest.skip("it runs on asyncio alone")
-    scene = Scene(kind)
+async def test_a_driver_serves_once() -> None:
+    scene = Scene()
     blocking = Listener(socket.create_server(("127.0.0.1", 0)))
     with blocking.socket, pytest.raises(ValueError, match="blocks"):
         await scene.driver.serve([blocking])
@@ -166,11 +163,8 @@ async def test_serve_waits_for_clients_without_bytes_to_drain() -> None:
     assert scene.driver._stopping
 
 
-@pytest.mark.parametrize("kind", [AnyioDriver, ProtocolDriver])
-async def test_a_driver_that_is_cancelled_aborts_them(kind: type[AnyioDriver], anyio_backend: str) -> None:
-    if kind is ProtocolDriver and anyio_backend == "trio":
-        pytest.skip("this driver is for asyncio")
-    scene, handler = Scene(kind), Handler()
+async def test_a_driver_that_is_cancelled_aborts_them() -> None:
+    scene, handler = Scene(), Handler()
     async with scene.serving():
         conn = scene.open(handler)
     assert handler.effects[-1] == Close(conn, abort=True)

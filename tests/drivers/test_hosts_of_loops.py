@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 import pytest
 
-from aigw_drivers import AnyioDriver, Listener, LoopbackProvider, MessageEffect, ProtocolDriver, listen
+from aigw_drivers import AnyioDriver, Listener, LoopbackProvider, MessageEffect, listen
 from aigw_drivers.core.readiness import LoopReadiness, Readiness, TaskReadiness
 from aigw_sansio import (
     Accept,
@@ -162,7 +162,7 @@ async def serving(kind: type[AnyioDriver]) -> AsyncIterator[Client]:
 
 @pytest.mark.usefixtures("_sniffio")
 @pytest.mark.parametrize("run", [asyncio.run, in_uvloop])
-@pytest.mark.parametrize("kind", [AnyioDriver, ProtocolDriver, _TaskDriver, _CallbackDriver])
+@pytest.mark.parametrize("kind", [AnyioDriver, _TaskDriver, _CallbackDriver])
 def test_inputs_from_callbacks_of_the_host(kind: type[AnyioDriver], run: Run, caplog: pytest.LogCaptureFixture) -> None:
     """A question, a look-up, a dial, paused and resumed reading, and a deadline: all begun in callbacks."""
 

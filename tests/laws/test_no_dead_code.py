@@ -16,9 +16,6 @@ ROOTS = [Path(package.__path__[0]) for package in (aigw_drivers, aigw_sansio)]
 FOR_TESTS = ("aigw_drivers/conformance/", "aigw_sansio/testing.py")
 #: Called by those who are named, or for people.
 CALLED_BY_OTHERS = {
-    "asyncio, on its protocols": {
-        "buffer_updated", "connection_made", "eof_received", "get_buffer", "pause_writing", "resume_writing",
-    },
     "wsproto, on its extensions": {"frame_inbound_complete", "frame_inbound_header", "frame_inbound_payload_data"},
     "drivers of a host, on a TlsPipe and on a Running": {"has_pending", "reconfigure_from_thread"},
     "SQLite, on an aggregate": {"finalize"},

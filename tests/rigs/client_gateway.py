@@ -17,7 +17,7 @@ import anyio
 import pytest
 
 from aigw_drivers.loopback import LoopbackProvider, RequestRecord
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.events import Event, SessionEnded, SessionOpened
@@ -25,7 +25,6 @@ from aigw_sansio.secret import Secret
 
 TOKEN = "a-gateway-token"
 KEY = "canary-of-a-provider-key"
-DRIVERS: tuple[DriverName, ...] = ("anyio", "protocol")
 
 wants_clients = pytest.mark.skipif(
     os.environ.get("AIGW_CLIENTS") != "1", reason="AIGW_CLIENTS=1 and the extra `clients` ask for it"
@@ -62,7 +61,6 @@ class World:
 
 @asynccontextmanager
 async def world(
-    driver: DriverName,
     *,
     authentication: bool = False,
     origins: tuple[str, ...] = (),
@@ -83,7 +81,7 @@ async def world(
                 emit_provider_events=True,
             )
             settings = Settings(config=config, server=ServerSettings(port=0, tls_certificate=certificate))
-            async with running(settings, driver=driver, on_event=events.append) as up:
+            async with running(settings, on_event=events.append) as up:
                 made = World(f"{up.url}/v1/local/default", provider, events)
 
                 def told(payload: bytes, *, inward: bool, text: bool) -> None:

@@ -1,10 +1,10 @@
-"""The drivers of this project on everything that they support, each as the host of a conformance suite."""
+"""The driver of this project on everything that it supports, each as the host of a conformance suite."""
 
 import asyncio
 
 from anyio.abc import TaskGroup
 
-from aigw_drivers import AnyioDriver, ProtocolDriver
+from aigw_drivers import AnyioDriver
 from aigw_drivers.conformance import DriverSuite, LoopHost
 from aigw_drivers.core.readiness import LoopReadiness, Readiness, TaskReadiness
 
@@ -31,13 +31,11 @@ HOSTS = {
     "anyio-callbacks-uvloop": LoopHost(_CallbackDriver, use_uvloop=True),
     "anyio-tasks-asyncio": LoopHost(_TaskDriver),
     "anyio-tasks-trio": LoopHost(_TaskDriver, "trio"),
-    "protocol-asyncio": LoopHost(ProtocolDriver),
-    "protocol-uvloop": LoopHost(ProtocolDriver, use_uvloop=True),
 }
 
 
 class OwnSuite(DriverSuite):
-    """Both drivers do all that a driver can do."""
+    """The driver does all that a driver can do."""
 
     patience_s = 120.0  # far longer than any machine needs
     tls = True

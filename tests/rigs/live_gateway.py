@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, contextmanager
 import msgspec
 from anyio.from_thread import start_blocking_portal
 
-from aigw_drivers.server.serve import DriverName, Running, running
+from aigw_drivers.server.serve import Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio import Config, Event, ExchangeEnded, GatewaySettings, Secret, SessionOpened
 
@@ -39,9 +39,7 @@ class LiveGateway:
 
 
 @asynccontextmanager
-async def live_gateway(
-    *, token: str | None = None, config: Config | None = None, driver: DriverName = "anyio"
-) -> AsyncIterator[LiveGateway]:
+async def live_gateway(*, token: str | None = None, config: Config | None = None) -> AsyncIterator[LiveGateway]:
     """A gateway in this loop. With ``token`` it demands that one."""
     events: list[Event] = []
     config = config or Config()
@@ -49,7 +47,7 @@ async def live_gateway(
         own = GatewaySettings(tokens=(Secret(token),), authentication=True)
         config = msgspec.structs.replace(config, gateways={"local/default": own})
     settings = Settings(config=config, server=ServerSettings(port=0))
-    async with running(settings, loopback=True, driver=driver, on_event=events.append) as gateway:
+    async with running(settings, loopback=True, on_event=events.append) as gateway:
         yield LiveGateway(gateway, events)
 
 

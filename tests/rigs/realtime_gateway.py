@@ -1,4 +1,4 @@
-"""A gateway with the loopback provider behind it for realtime sessions, the loops and drivers that run it, and raw peers."""
+"""A gateway with the loopback provider behind it for realtime sessions, the loops that run it, and raw peers."""
 
 import socket
 import struct
@@ -13,7 +13,7 @@ from anyio.abc import ByteStream, SocketAttribute
 
 from aigw_drivers.client import HandshakeRefused, WebSocketClient, WebSocketClosed, connect
 from aigw_drivers.loopback import LoopbackProvider, RequestRecord
-from aigw_drivers.server.serve import DriverName, Running, running
+from aigw_drivers.server.serve import Running, running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings, Timeouts
 from aigw_sansio.events import Event, SessionEnded, UpgradeRefused
@@ -28,18 +28,16 @@ TOKEN = "canary-of-a-token"
 
 @dataclass
 class Host:
-    """A loop and a driver."""
+    """A loop."""
 
     backend: str
     options: dict[str, object]
-    driver: DriverName
 
 
 HOSTS = {
-    "asyncio": Host("asyncio", {}, "anyio"),
-    "trio": Host("trio", {}, "anyio"),
-    "protocol": Host("asyncio", {}, "protocol"),
-    "protocol-uvloop": Host("asyncio", {"use_uvloop": True}, "protocol"),
+    "asyncio": Host("asyncio", {}),
+    "uvloop": Host("asyncio", {"use_uvloop": True}),
+    "trio": Host("trio", {}),
 }
 
 
@@ -92,7 +90,7 @@ async def world(
                 emit_provider_events=True,
             )
             settings = Settings(config=config, server=ServerSettings(port=0))
-            async with running(settings, driver=host.driver, on_event=events.append) as gateway:
+            async with running(settings, on_event=events.append) as gateway:
                 yield World(gateway, provider, events)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from anyio.from_thread import start_blocking_portal
 from tests.peers.scripted_models import ScriptedModels, scripted_models
 
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 from aigw_sansio.events import Event
@@ -36,7 +36,7 @@ class ResponsesWorld:
 
 
 @asynccontextmanager
-async def responses_gateway(driver: DriverName = "protocol") -> AsyncIterator[ResponsesWorld]:
+async def responses_gateway() -> AsyncIterator[ResponsesWorld]:
     """A gateway in this loop, which lets in who has :data:`TOKEN`."""
     events: list[Event] = []
     with scripted_models() as models:
@@ -48,7 +48,7 @@ async def responses_gateway(driver: DriverName = "protocol") -> AsyncIterator[Re
         gateway = GatewaySettings(tokens=(Secret(TOKEN),), authentication=True)
         config = Config(gateways={"local/default": gateway}, providers=providers)
         settings = Settings(config=config, server=ServerSettings(port=0))
-        async with running(settings, driver=driver, on_event=events.append) as up:
+        async with running(settings, on_event=events.append) as up:
             yield ResponsesWorld(f"{up.url.replace('ws', 'http', 1)}/v1/local/default/compat", models, events)
 
 

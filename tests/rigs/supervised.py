@@ -1,5 +1,5 @@
 """Supervisors, each in a process of its own: ``python -m tests.rigs.supervised toy MODE COUNT`` with workers that tell
-every client who they are, ``... gateway BACKEND DRIVER COUNT`` with whole gateways and the provider ``loopback``.
+every client who they are, ``... gateway BACKEND COUNT`` with whole gateways and the provider ``loopback``.
 
 It prints the port when all workers are ready, and each toy prints its number and its process.
 """
@@ -139,13 +139,12 @@ def ask(port: int) -> tuple[int, int]:
 # -- gateways ---------------------------------------------------------------------------------------------------------
 
 
-def _gateway(backend: str, driver: str, place: Place) -> int:
+def _gateway(backend: str, place: Place) -> int:
     settings = Settings(config=Config(timeouts=Timeouts(drain_s=60)), server=ServerSettings(port=0))
     options = {"use_uvloop": True} if backend == "uvloop" else {}
 
     async def main() -> None:
-        kind = "protocol" if driver == "protocol" else "anyio"
-        await work(place, lambda at: running(settings, driver=kind, loopback=True, sockets=at.sockets))
+        await work(place, lambda at: running(settings, loopback=True, sockets=at.sockets))
 
     anyio.run(main, backend="trio" if backend == "trio" else "asyncio", backend_options=options)
     return 0
@@ -161,7 +160,7 @@ def main(kind: str, *arguments: str) -> int:
     in_force = ["old"]
 
     def work_at(place: Place) -> int:
-        return _toy(how[0], place, in_force[-1]) if kind == "toy" else _gateway(how[0], how[1], place)
+        return _toy(how[0], place, in_force[-1]) if kind == "toy" else _gateway(how[0], place)
 
     def on_ready() -> None:
         print(f"port {port}", flush=True)

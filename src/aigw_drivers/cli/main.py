@@ -64,13 +64,13 @@ ConfigOption = Annotated[
 
 
 class Driver(StrEnum):
-    """Which driver binds the engine to sockets."""
+    """What binds the engine to sockets: both names mean the same driver."""
 
     ANYIO = "anyio"
     PROTOCOL = "protocol"
 
 
-DriverOption = Annotated[Driver, typer.Option(help="anyio: sockets and anyio; protocol: bare asyncio protocols.")]
+DriverOption = Annotated[Driver, typer.Option(help="Both names mean the one driver.")]
 
 
 StrictOption = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]

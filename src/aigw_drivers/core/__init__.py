@@ -1,1 +1,1 @@
-"""The parts that both drivers share: sockets, TLS, readiness, and the transfer of bytes to and from an engine."""
+"""The parts of the driver: sockets, TLS, readiness, and the transfer of bytes to and from an engine."""

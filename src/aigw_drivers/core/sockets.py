@@ -14,7 +14,6 @@ import ssl
 import struct
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from itertools import zip_longest
 from typing import NamedTuple, TypeAlias
 
@@ -231,21 +230,8 @@ async def _connect(info: AddressInfo) -> socket.socket:
     return sock
 
 
-class Talk(NamedTuple):
-    """How bytes are sent and received before the engine knows the connection. Both raise :class:`OSError`; ``receive``
-    returns nothing at the peer's end."""
-
-    send: Callable[[bytes], Awaitable[None]]
-    receive: Callable[[], Awaitable[bytes]]
-
-
-def talk(sock: ByteSocket) -> Talk:
-    """Talk over a socket of the standard library."""
-    return Talk(partial(_send_all, sock), partial(_receive, sock))
-
-
-async def tls_handshake(talk: Talk, pipe: TlsPipe) -> None:
-    """Do the TLS handshake of ``pipe``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
+async def tls_handshake(sock: socket.socket, pipe: TlsPipe) -> None:
+    """Do the TLS handshake of ``pipe`` over ``sock``. Raises :class:`OSError`, :class:`ssl.SSLError` among them.
 
     Bytes that the peer sent behind its handshake are then in the pipe. Next: ``pipe.decrypt(b"")``.
     """
@@ -255,23 +241,23 @@ async def tls_handshake(talk: Talk, pipe: TlsPipe) -> None:
         try:
             done = pipe.handshake(data)
         finally:
-            await talk.send(pipe.pending())  # if it failed: the alert that tells the peer why
+            await _send_all(sock, pipe.pending())  # if it failed: the alert that tells the peer why
         if not done:
-            data = await talk.receive()
+            data = await _receive(sock)
             if not data:
                 raise ConnectionResetError(errno.ECONNRESET, "closed in the TLS handshake")
 
 
-async def open_tunnel(talk: Talk, tunnel: Tunnel) -> None:
-    """Have the proxy open ``tunnel``. Raises :class:`OSError` with the words for what went wrong."""
-    await talk.send(tunnel.request)
-    while not tunnel.receive_data(await talk.receive()):
+async def open_tunnel(sock: socket.socket, tunnel: Tunnel) -> None:
+    """Have the proxy behind ``sock`` open ``tunnel``. Raises :class:`OSError` with the words for what went wrong."""
+    await _send_all(sock, tunnel.request)
+    while not tunnel.receive_data(await _receive(sock)):
         pass
     if tunnel.failure is not None:
         raise OSError(tunnel.failure)
 
 
-async def _receive(sock: ByteSocket) -> bytes:
+async def _receive(sock: socket.socket) -> bytes:
     while True:
         await anyio.wait_readable(sock)
         try:
@@ -280,7 +266,7 @@ async def _receive(sock: ByteSocket) -> bytes:
             continue
 
 
-async def _send_all(sock: ByteSocket, data: bytes) -> None:
+async def _send_all(sock: socket.socket, data: bytes) -> None:
     while data:
         try:
             data = data[sock.send(data) :]

@@ -3,7 +3,7 @@
 Decides: protocol versions, trust, ALPN offers, and that only a ``close_notify`` is a proper end of a TLS stream (RFC
 8446 section 6.1). Must not know: sockets, event loops, the peer.
 
-Every driver uses :class:`TlsPipe`. So all drivers agree on truncation, and none pays for the buffers and hidden queues
+A driver uses :class:`TlsPipe`. So all drivers agree on truncation, and none pays for the buffers and hidden queues
 of an event loop's own TLS transport.
 """
 

@@ -1,4 +1,4 @@
-"""The shared part of all drivers: call the engine, execute its effects, read and write sockets, in plain functions.
+"""What a driver does without waiting: call the engine, execute its effects, read and write sockets, by plain functions.
 
 Decides: nothing about any protocol. It does the ten duties of a driver (:mod:`aigw_sansio`), except for those that
 must wait: dialling, answering and time. A subclass adds these. Must not know: the meaning of bytes, the reason for a
@@ -208,24 +208,20 @@ class Transfer(ABC):
     # -- reading ------------------------------------------------------------------------------------------------
 
     def _on_readable(self, link: Link) -> None:
-        """Read once."""
+        """Read once, and pass on what came: nothing at the peer's end."""
         sock = link.socket
         if sock is None:
             return
         size = link.read_size
+        broken = None
         try:
             data = sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as exc:
-            self._on_read(link, b"", exc)
-            return
+            data, broken = b"", failure_text(exc)
         if len(data) == size:
             link.read_size = LARGE_READ_SIZE
-        self._on_read(link, data)
-
-    def _on_read(self, link: Link, data: bytes, broken: OSError | None = None) -> None:
-        """A read gave ``data``: empty at the peer's end, or if the connection is ``broken``."""
         self._now = now = self._clock()
         turn = self._turn
         if now > self._patient_until:
@@ -240,7 +236,7 @@ class Transfer(ABC):
                 if data and link.tls is None and not link.closing:
                     self._engine.receive_data(link.conn, data, now)
                 elif broken is not None:
-                    self._on_lost(link, failure_text(broken))
+                    self._on_lost(link, broken)
                 elif link.tls is not None and not link.closing:
                     self._decrypt(link, link.tls, data)
                 elif not data:

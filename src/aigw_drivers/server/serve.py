@@ -1,7 +1,6 @@
 """A running gateway: it opens sockets by its settings, and drains at the end.
 
-Decides: which driver runs, the source of entropy and wall time, and the meaning of a signal. Must not know: any
-protocol.
+Decides: the source of entropy and wall time, and the meaning of a signal. Must not know: any protocol.
 """
 
 import logging
@@ -22,7 +21,6 @@ from aigw_sansio import Config, Engine, Event, Gateway, Parts, ProviderSettings
 from aigw_sansio.providers.known_hosts import known_hosts
 
 from ..anyio_driver import AnswerHandler, AnyioDriver
-from ..asyncio_driver import ProtocolDriver, require_asyncio
 from ..core.sockets import Listener, address_text, listen, listeners_on
 from ..core.tls import ServerContext, server_context
 from ..local.running import RunningClient, one_gateway
@@ -42,6 +40,7 @@ from .translation import with_translation
 
 logger = logging.getLogger("aigw.serve")
 
+#: Both mean the one driver.
 DriverName: TypeAlias = Literal["anyio", "protocol"]
 _DRIVERS: Final = get_args(DriverName)
 
@@ -54,7 +53,7 @@ class Running:
     def __init__(
         self,
         url: str,
-        driver: AnyioDriver | ProtocolDriver,
+        driver: AnyioDriver,
         gateway: Gateway,
         settings: Settings,
         *,
@@ -147,23 +146,20 @@ async def running(
     """Run a gateway during the block. The end of the block aborts all connections; call ``drain`` before it to let
     them finish.
 
-    ``driver`` is ``"anyio"`` or ``"protocol"``. Questions go to ``answer`` first; :mod:`.signatures` makes the
-    signatures that it does not give. But for responses that are kept: they are in the settings' store
-    (:mod:`.response_cache`), where quotas are counted too. ``on_event`` is called with each event; refusals and limits
-    are logged (:mod:`.security_log`), and records go where the settings say. ``loopback`` adds the built-in provider,
-    under the slug ``loopback``. ``sockets`` are listening sockets that others bound, TCP or Unix; they take the place
+    Both names of ``driver`` mean the same. Questions go to ``answer`` first; :mod:`.signatures` makes the signatures
+    that it does not give. But for responses that are kept: they are in the settings' store (:mod:`.response_cache`),
+    where quotas are counted too. ``on_event`` is called with each event; refusals and limits are logged
+    (:mod:`.security_log`), and records go where the settings say. ``loopback`` adds the built-in provider, under the
+    slug ``loopback``. ``sockets`` are listening sockets that others bound, TCP or Unix; they take the place
     of the settings' ``host`` and ``port``, and are closed at the end. ``wrap(gateway)`` is the engine that is driven in
     place of the gateway: for tests, :meth:`aigw_drivers.testing.MockProvider.over`. ``parts``: the host's own
     providers, readers, framings and transforms. ``worker``: the number of this process among others with the same
     settings, and ``siblings`` the way to them: metrics and the page tell of all. Raises ``OSError`` if it cannot listen
     or a place for records cannot be used, ``ValueError`` for another driver, or if one of ``sockets`` does not listen
-    or the store's client is not installed, ``ImportError`` for another library, and ``RuntimeError`` if ``driver`` is
-    ``"protocol"`` on trio.
+    or the store's client is not installed, and ``ImportError`` for another library.
     """
     if driver not in _DRIVERS:
         raise ValueError(f"driver is {driver!r}; allowed are {' and '.join(_DRIVERS)}")
-    if driver == "protocol":
-        require_asyncio()
     server = settings.server
     context = _context_of(server)
     async with AsyncExitStack() as stack:
@@ -188,10 +184,9 @@ async def running(
         )
         gateway = Gateway(config, urandom(32), time.time() - time.monotonic(), parts)
         listening.watch(gateway)
-        kind = ProtocolDriver if driver == "protocol" else AnyioDriver
         handshakes = handshakes_for(config.limits.connections)
         cache = ResponseCache(store)
-        runner = kind(
+        runner = AnyioDriver(
             gateway if wrap is None else wrap(gateway),
             answer=with_cache(cache, with_signatures(listening.answer)),
             keep=cache.keep,

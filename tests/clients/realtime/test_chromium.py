@@ -12,9 +12,7 @@ from urllib.parse import quote
 
 import anyio
 import pytest
-from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, wants_clients, world
-
-from aigw_drivers.server.serve import DriverName
+from tests.rigs.client_gateway import KEY, TOKEN, wants_clients, world
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
@@ -57,10 +55,9 @@ def origin() -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-async def test_a_page_talks(driver: DriverName, origin: str, tmp_path: Path) -> None:
+async def test_a_page_talks(origin: str, tmp_path: Path) -> None:
     assert CHROMIUM is not None
-    async with world(driver, authentication=True, origins=(origin,)) as w:
+    async with world(authentication=True, origins=(origin,)) as w:
         told = quote(json.dumps({"url": w.url, "token": TOKEN, "key": KEY}))
         command = [CHROMIUM, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"{origin}/page.html#{told}"]
         reported = anyio.Event()

@@ -4,15 +4,13 @@ from pathlib import Path
 
 import pytest
 import trustme
-from tests.rigs.client_gateway import DRIVERS, KEY, library, wants_clients, world
+from tests.rigs.client_gateway import KEY, library, wants_clients, world
 
-from aigw_drivers.server.serve import DriverName
 from aigw_sansio.events import ProviderEventRead, ResponseFinished, ToolCallDelta, ToolCallStarted
 
 pytestmark = [
     pytest.mark.anyio,
     wants_clients,
-    pytest.mark.parametrize("driver", DRIVERS),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),  # the library's own
 ]
 
@@ -33,9 +31,9 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize("slug", ["loopback", "google-ai-studio"])
-async def test_a_live_turn(driver: DriverName, slug: str, certificate: str) -> None:
+async def test_a_live_turn(slug: str, certificate: str) -> None:
     genai = library("google.genai")
-    async with world(driver, slugs=("google-ai-studio",), certificate=certificate) as w:
+    async with world(slugs=("google-ai-studio",), certificate=certificate) as w:
         client = genai.Client(api_key=KEY, http_options={"base_url": f"{w.http_url}/{slug}", "api_version": "v1beta"})
         config = {"response_modalities": ["AUDIO"], "output_audio_transcription": {}}
         async with client.aio.live.connect(model="gemini-live", config=config) as session:
@@ -62,11 +60,11 @@ async def test_a_live_turn(driver: DriverName, slug: str, certificate: str) -> N
     assert KEY not in repr(w.events)
 
 
-async def test_a_function_call_and_what_is_said_of_its_result(driver: DriverName, certificate: str) -> None:
+async def test_a_function_call_and_what_is_said_of_its_result(certificate: str) -> None:
     genai = library("google.genai")
     schema = {"type": "OBJECT", "properties": {"home_city": {"type": "STRING"}}}
     tools = [{"function_declarations": [{"name": "weather", "description": "Look it up.", "parameters": schema}]}]
-    async with world(driver, certificate=certificate) as w:
+    async with world(certificate=certificate) as w:
         client = genai.Client(api_key=KEY, http_options={"base_url": f"{w.http_url}/loopback", "api_version": "v1beta"})
         config = {"response_modalities": ["AUDIO"], "tools": tools}
         async with client.aio.live.connect(model="gemini-live", config=config) as session:

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, wants_clients, world
+from tests.rigs.client_gateway import KEY, TOKEN, wants_clients, world
 from tests.rigs.npm import npm_folder, run_node
-
-from aigw_drivers.server.serve import DriverName
 
 pytestmark = [pytest.mark.anyio, wants_clients]
 SCRIPT = Path(__file__).with_name("ws_client.mjs")
@@ -23,9 +21,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return npm_folder(tmp_path_factory, "ws@8")
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
-async def test_a_session(driver: DriverName, library: Path) -> None:
-    async with world(driver, authentication=True) as w:
+async def test_a_session(library: Path) -> None:
+    async with world(authentication=True) as w:
         seen = await run_node(SCRIPT, str(library), w.url, TOKEN, KEY)
         assert seen["extensions"] is None or "permessage-deflate" in seen["extensions"]
         assert seen["pong"] == "are you there"

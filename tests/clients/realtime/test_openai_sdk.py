@@ -4,12 +4,11 @@ import base64
 import json
 
 import pytest
-from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, library, wants_clients, world
+from tests.rigs.client_gateway import KEY, TOKEN, library, wants_clients, world
 
-from aigw_drivers.server.serve import DriverName
 from aigw_sansio.events import ProviderEventRead, ToolCallDelta, ToolCallStarted
 
-pytestmark = [pytest.mark.anyio, wants_clients, pytest.mark.parametrize("driver", DRIVERS)]
+pytestmark = [pytest.mark.anyio, wants_clients]
 
 
 @pytest.fixture
@@ -18,9 +17,9 @@ def anyio_backend() -> str:
 
 
 @pytest.mark.parametrize("slug", ["loopback", "openai"])
-async def test_a_conversation_with_a_barge_in(driver: DriverName, slug: str) -> None:
+async def test_a_conversation_with_a_barge_in(slug: str) -> None:
     openai = library("openai")
-    async with world(driver, authentication=True, slugs=("openai",)) as w:
+    async with world(authentication=True, slugs=("openai",)) as w:
         client = openai.AsyncOpenAI(
             api_key=KEY, base_url=f"{w.http_url}/{slug}", default_headers={"cf-aig-authorization": f"Bearer {TOKEN}"}
         )
@@ -66,11 +65,11 @@ async def test_a_conversation_with_a_barge_in(driver: DriverName, slug: str) -> 
     assert KEY not in repr(w.events)
 
 
-async def test_a_function_call_and_what_is_said_of_its_result(driver: DriverName) -> None:
+async def test_a_function_call_and_what_is_said_of_its_result() -> None:
     openai = library("openai")
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     tool = {"type": "function", "name": "weather", "description": "Look it up.", "parameters": schema}
-    async with world(driver) as w:
+    async with world() as w:
         client = openai.AsyncOpenAI(api_key=KEY, base_url=f"{w.http_url}/loopback")
         async with client.realtime.connect(model="gpt-realtime", extra_query={"loopback_chunks": "3"}) as connection:
             await connection.session.update(session={"type": "realtime", "tools": [tool]})
@@ -103,9 +102,9 @@ async def test_a_function_call_and_what_is_said_of_its_result(driver: DriverName
     assert told.count(ToolCallDelta) == 3
 
 
-async def test_a_refusal_is_the_providers_own(driver: DriverName) -> None:
+async def test_a_refusal_is_the_providers_own() -> None:
     openai = library("openai")
-    async with world(driver) as w:
+    async with world() as w:
         client = openai.AsyncOpenAI(api_key="wrong", base_url=f"{w.http_url}/loopback")
         with pytest.raises(Exception, match="401") as refused:
             async with client.realtime.connect(model="m", extra_query={"loopback_require_key": KEY}):

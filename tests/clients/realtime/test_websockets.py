@@ -4,15 +4,14 @@ import json
 import logging
 
 import pytest
-from tests.rigs.client_gateway import DRIVERS, KEY, TOKEN, world
+from tests.rigs.client_gateway import KEY, TOKEN, world
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Subprotocol
 
-from aigw_drivers.server.serve import DriverName
 from aigw_sansio.events import AudioDelta, ProviderEventRead, ToolCallDelta, ToolCallStarted
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("driver", DRIVERS)]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -20,8 +19,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-async def test_a_turn_with_compression_offered(driver: DriverName) -> None:
-    async with world(driver) as w:
+async def test_a_turn_with_compression_offered() -> None:
+    async with world() as w:
         async with connect(f"{w.url}/loopback/realtime?model=m&loopback_chunks=5", proxy=None) as client:
             assert client.request is not None
             assert "permessage-deflate" in client.request.headers["Sec-WebSocket-Extensions"]
@@ -63,11 +62,9 @@ GEMINI = [
     ],
     ids=["openai", "gemini"],
 )
-async def test_the_tap_tells_of_a_function_call(
-    driver: DriverName, path: str, messages: list[object], answers: list[bytes]
-) -> None:
+async def test_the_tap_tells_of_a_function_call(path: str, messages: list[object], answers: list[bytes]) -> None:
     """Each message is sent when the answer to the one before is complete. What is said of the result is heard too."""
-    async with world(driver) as w:
+    async with world() as w:
         async with connect(f"{w.url}/loopback/{path}?loopback_chunks=2", proxy=None) as client:
 
             async def until(word: bytes) -> None:
@@ -93,8 +90,8 @@ async def test_the_tap_tells_of_a_function_call(
     assert usage.output_tokens > 6
 
 
-async def test_fragments_pings_and_both_opcodes(driver: DriverName) -> None:
-    async with world(driver) as w, connect(f"{w.url}/loopback/echo", proxy=None, max_size=None) as client:
+async def test_fragments_pings_and_both_opcodes() -> None:
+    async with world() as w, connect(f"{w.url}/loopback/echo", proxy=None, max_size=None) as client:
         await client.send(["in ", "three ", "pieces"])
         assert await client.recv() == "in three pieces"
         await (await client.ping(b"here?"))
@@ -103,9 +100,9 @@ async def test_fragments_pings_and_both_opcodes(driver: DriverName) -> None:
             assert await client.recv() == message
 
 
-async def test_token_and_key_as_subprotocols(driver: DriverName) -> None:
+async def test_token_and_key_as_subprotocols() -> None:
     offered = [f"cf-aig-authorization.{TOKEN}", f"openai-insecure-api-key.{KEY}", "realtime"]
-    async with world(driver, authentication=True) as w:
+    async with world(authentication=True) as w:
         url = f"{w.url}/loopback/realtime?loopback_require_key={KEY}"
         async with connect(url, proxy=None, subprotocols=[Subprotocol(item) for item in offered]) as client:
             assert client.subprotocol == "realtime"
@@ -121,10 +118,10 @@ async def test_token_and_key_as_subprotocols(driver: DriverName) -> None:
 
 
 async def test_a_key_that_the_provider_quotes_is_taken_out(
-    driver: DriverName, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG, "aigw_drivers")
-    async with world(driver) as w:
+    async with world() as w:
         query = f"key={KEY}&loopback_close=4000&loopback_close_reason=no+{KEY}"
         async with connect(f"{w.url}/loopback/echo?{query}", proxy=None) as client:
             with pytest.raises(ConnectionClosed) as closed:
@@ -144,8 +141,8 @@ async def test_a_key_that_the_provider_quotes_is_taken_out(
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 3000, 4999])
-async def test_the_providers_code_is_the_clients(driver: DriverName, code: int) -> None:
-    async with world(driver) as w:
+async def test_the_providers_code_is_the_clients(code: int) -> None:
+    async with world() as w:
         url = f"{w.url}/loopback/echo?loopback_close={code}&loopback_close_reason=so"
         async with connect(url, proxy=None) as client:
             with pytest.raises(ConnectionClosed) as closed:

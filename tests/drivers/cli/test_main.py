@@ -53,11 +53,10 @@ def test_the_version_says_which_core_runs() -> None:
     assert ("compiled" in told) is COMPILED
 
 
-@pytest.mark.parametrize("driver", ["anyio", "protocol"])
-def test_a_port_that_is_taken_is_one_line(driver: str) -> None:
+def test_a_port_that_is_taken_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run("serve", "--port", port, "--driver", driver)
+        ended = run("serve", "--port", port)
     assert ended.returncode == 1
     assert ended.stdout.startswith(f"error cannot listen on 127.0.0.1:{port}: ")
     assert len((ended.stdout + ended.stderr).splitlines()) == 1
@@ -73,7 +72,7 @@ def test_demo_without_a_terminal_ends_by_itself_and_shows_both_wires() -> None:
     assert "\x1b" not in result.stdout
 
 
-DEMOS = [["demo", *options, "--driver", driver] for options in ([], ["--realtime"]) for driver in ("anyio", "protocol")]
+DEMOS = [["demo"], ["demo", "--realtime", "--driver", "protocol"]]
 
 
 @pytest.mark.parametrize("command", DEMOS, ids=" ".join)

@@ -17,10 +17,9 @@ from aigw_sansio import ConnId, Tls
 
 #: What a connection has: our objects, TLS, and the loop's transports and tasks.
 WATCHED = ("aigw_drivers", "ssl", "asyncio", "_asyncio", "uvloop", "trio")
-#: What a loop has while it waits; the peers' own TLS; asyncio's transports, which refer to themselves (ours are of other
-#: classes, and are let go by them).
+#: What a loop has while it waits, and the peers' own TLS.
 NOT_OURS = {"Future", "Handle", "TimerHandle", "FutureIter", "UVPoll", "SSLSocket"}
-NOT_OURS |= {"_SelectorSocketTransport", "TransportSocket", "EpollWaiters", "WaitTaskRescheduled", "Event"}
+NOT_OURS |= {"EpollWaiters", "WaitTaskRescheduled", "Event"}
 NOT_OURS |= {"_Conn"}  # the engine of the suite remembers all connections
 HUGE = 4 << 20
 

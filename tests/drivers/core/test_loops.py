@@ -10,7 +10,7 @@ import pytest
 
 from aigw_drivers.client import connect
 from aigw_drivers.core.loops import asyncio_told
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import Settings
 
 sniffio = pytest.importorskip("sniffio")
@@ -62,10 +62,9 @@ def test_nothing_is_told_where_asyncio_does_not_run() -> None:
 
 
 @RUNS
-@pytest.mark.parametrize("driver", ["anyio", "protocol"])
-def test_what_dials_works(driver: DriverName, run: Run) -> None:
+def test_what_dials_works(run: Run) -> None:
     async def work() -> None:
-        async with running(Settings(), driver=driver, loopback=True) as gateway:
+        async with running(Settings(), loopback=True) as gateway:
             async with connect(f"{gateway.url}/v1/local/default") as client:
                 query = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
                 step = {"provider": "loopback", "endpoint": "chat/completions", "query": query}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import anyio
 import pytest
 
-from aigw_drivers import AnyioDriver, Listener, ProtocolDriver
+from aigw_drivers import AnyioDriver, Listener
 from aigw_drivers.core import sockets
 from aigw_drivers.core.sockets import address_text, dial_tcp, failure_text, listen
 from aigw_sansio import Config, Gateway
@@ -70,15 +70,10 @@ def test_two_processes_may_share_a_port() -> None:
 Info = tuple[int, int, int, str, tuple[str, int]]
 
 
-@pytest.mark.parametrize("kind", [AnyioDriver, ProtocolDriver])
 @pytest.mark.parametrize("patience", [None, 5.0])
-async def test_a_listener_that_blocks_is_refused(
-    kind: type[AnyioDriver], patience: float | None, anyio_backend: str
-) -> None:
+async def test_a_listener_that_blocks_is_refused(patience: float | None) -> None:
     """A call to accept would stop the loop, and nobody could cancel it."""
-    if kind is ProtocolDriver and anyio_backend == "trio":
-        pytest.skip("this driver is for asyncio")
-    driver = kind(Gateway(Config(), b"a seed of sixteen", 0.0))
+    driver = AnyioDriver(Gateway(Config(), b"a seed of sixteen", 0.0))
     with socket.create_server(("127.0.0.1", 0)) as sock:
         sock.settimeout(patience)
         port = sock.getsockname()[1]

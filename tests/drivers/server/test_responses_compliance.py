@@ -13,11 +13,9 @@ import anyio
 import pytest
 from tests.peers.scripted_models import SEAL
 from tests.reading.responses_messages import ENDS, MATERIAL, OPEN, SDK, one_response, problems
-from tests.rigs.client_gateway import DRIVERS
 from tests.rigs.responses_gateway import MODELS, TOKEN, ResponsesWorld, responses_gateway
 
 from aigw_drivers.client import WebSocketClient, connect
-from aigw_drivers.server.serve import DriverName
 
 pytestmark = pytest.mark.anyio
 FIRST: dict[str, Any] = {"store": False, "input": [{"type": "message", "role": "user", "content": "Remember 7"}]}
@@ -75,11 +73,10 @@ def text_of(response: dict[str, Any]) -> str:
     return "".join(part["text"] for item in response["output"] if item["type"] == "message" for part in item["content"])
 
 
-@pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("format", MODELS)
-async def test_websocket_response(driver: DriverName, format: str) -> None:
+async def test_websocket_response(format: str) -> None:
     with anyio.fail_after(60):
-        async with responses_gateway(driver) as world, socket(world, format) as one:
+        async with responses_gateway() as world, socket(world, format) as one:
             assert text_of(await one.response(input="Hello")) == "1: Hello"
 
 

@@ -13,7 +13,7 @@ import pytest
 import trustme
 from tests.rigs.live_gateway import chat
 
-from aigw_drivers import LoopbackProvider
+from aigw_drivers import AnyioDriver, LoopbackProvider, ProtocolDriver
 from aigw_drivers.client import Client, ConnectionLost, GatewayError, HandshakeRefused, NotConnected
 from aigw_drivers.core.tls import server_context
 from aigw_drivers.server.serve import DriverName, Running, running
@@ -101,10 +101,14 @@ async def test_the_address_of_sockets_of_the_host_does_not_count() -> None:
 
 
 @pytest.mark.parametrize("driver", ["anyio", "protocol"])
-async def test_the_driver_learns_what_is_its_part(driver: DriverName, anyio_backend_name: str) -> None:
-    if driver == "protocol" and anyio_backend_name == "trio":
-        pytest.skip("the protocol driver is asyncio's")
+async def test_both_names_of_the_driver_mean_the_same(driver: DriverName) -> None:
     async with served(driver=driver) as gateway:
+        assert type(gateway.driver) is AnyioDriver is ProtocolDriver
+        assert await is_open(gateway)
+
+
+async def test_the_driver_learns_what_is_its_part() -> None:
+    async with served() as gateway:
         own = {"custom-new": ProviderSettings(base_url="https://new.test/v1")}
         gateway.reconfigure(settings(providers=own, limits=Limits(connections=20)))
         few, resolver = gateway.driver._handshakes.most, gateway.driver._resolver

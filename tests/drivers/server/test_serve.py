@@ -1,15 +1,14 @@
 """The whole gateway on real sockets, with a provider and clients that misbehave. Bounded, on loopback.
 
-Every case runs on asyncio and on trio; what is decided in the core has its transcript too, here it must hold with a
+Every case runs on asyncio, uvloop and trio; what is decided in the core has its transcript too, here it must hold with a
 kernel in between.
 """
 
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -30,21 +29,16 @@ pytestmark = pytest.mark.anyio
 PATH = "/v1/local/default"
 
 
-DRIVERS = {
-    "anyio-asyncio": ("asyncio", {}),
-    "anyio-trio": ("trio", {}),
-    "protocol-asyncio": ("asyncio", {}),
-    "protocol-uvloop": ("asyncio", {"use_uvloop": True}),
+LOOPS: dict[str, tuple[str, dict[str, bool]]] = {
+    "asyncio": ("asyncio", {}),
+    "uvloop": ("asyncio", {"use_uvloop": True}),
+    "trio": ("trio", {}),
 }
-_driver: ContextVar[DriverName] = ContextVar("driver", default="anyio")
 
 
-@pytest.fixture(params=DRIVERS)
-def anyio_backend(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, bool]]]:
-    """A backend, and in passing the driver that :func:`world` uses."""
-    token = _driver.set("protocol" if request.param.startswith("protocol") else "anyio")
-    yield DRIVERS[request.param]
-    _driver.reset(token)
+@pytest.fixture(params=LOOPS)
+def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, bool]]:
+    return LOOPS[request.param]
 
 
 class World:
@@ -79,7 +73,7 @@ async def world(
         config = Config(providers={"custom-loop": own}, limits=limits or Limits(), timeouts=timeouts or PATIENT)
         settings = Settings(config=config, server=ServerSettings(port=0))
         with anyio.fail_after(120):
-            async with running(settings, driver=_driver.get(), on_event=events.append) as gateway:
+            async with running(settings, on_event=events.append) as gateway:
                 yield World(gateway, provider, events)
 
 
@@ -401,7 +395,7 @@ async def test_tls_on_both_sides(tmp_path: Path) -> None:
         server = ServerSettings(port=0, tls_certificate=str(tmp_path / "chain.pem"), tls_key=str(tmp_path / "key.pem"))
         client_tls: ssl.SSLContext = client_context(str(tmp_path / "ca.pem"), ("http/1.1",))
         with anyio.fail_after(120):
-            async with running(Settings(config=config, server=server), driver=_driver.get()) as gateway:
+            async with running(Settings(config=config, server=server)) as gateway:
                 assert gateway.url.startswith("wss://")
                 async with connect(gateway.url + PATH, ssl_context=client_tls) as client:
                     await client.send(create("a", chunks=3))

@@ -1,7 +1,6 @@
 """A whole gateway keeps responses in its store, for clients over sockets and for those in its process."""
 
 from pathlib import Path
-from typing import Literal
 
 import anyio
 import pytest
@@ -22,13 +21,12 @@ async def asked(client: Client | LocalClient, **more: object) -> tuple[str | Non
     return made.metadata.cache_status, made.metadata.attempts, [chunk.raw for chunk in made.chunks]
 
 
-@pytest.mark.parametrize("driver", ["anyio", "protocol"])
-def test_over_sockets(driver: Literal["anyio", "protocol"]) -> None:
+def test_over_sockets() -> None:
     gateways = {"local/default": GatewaySettings(cache_ttl=60), "local/off": GatewaySettings()}
 
     async def run() -> None:
         settings = Settings(config=Config(gateways=gateways, timeouts=PATIENT), server=ServerSettings(port=0))
-        async with running(settings, driver=driver, loopback=True) as gateway:
+        async with running(settings, loopback=True) as gateway:
             async with (
                 Client(f"{gateway.url}/v1/local/default") as one,
                 Client(f"{gateway.url}/v1/local/default") as two,

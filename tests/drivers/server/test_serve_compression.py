@@ -1,4 +1,4 @@
-"""Compression on real sockets: the library ``websockets`` over HTTP/1.1, wsproto over HTTP/2, with every driver."""
+"""Compression on real sockets: the library ``websockets`` over HTTP/1.1, wsproto over HTTP/2, on asyncio and trio."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -14,13 +14,11 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Compression, Config, GatewaySettings, Limits, ProviderSettings
 
-DRIVERS = pytest.mark.parametrize(
-    ("backend", "driver"), [("asyncio", "anyio"), ("trio", "anyio"), ("asyncio", "protocol")]
-)
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 CHUNKS = 200
 MIB = 1 << 20
 
@@ -33,7 +31,7 @@ def create(event_id: str, *, stream: bool) -> str:
 
 
 @asynccontextmanager
-async def gateway(driver: DriverName, compression: Compression, certificate: str | None = None) -> AsyncIterator[str]:
+async def gateway(compression: Compression, certificate: str | None = None) -> AsyncIterator[str]:
     """Its URL up to the path."""
     async with LoopbackProvider.start() as provider:
         config = Config(
@@ -43,23 +41,23 @@ async def gateway(driver: DriverName, compression: Compression, certificate: str
         )
         settings = Settings(config=config, server=ServerSettings(port=0, tls_certificate=certificate))
         with anyio.fail_after(120):
-            async with running(settings, driver=driver) as server:
+            async with running(settings) as server:
                 yield server.url
 
 
-def run(backend: str, driver: DriverName, compression: Compression, client: Callable[[str], None]) -> None:
+def run(backend: str, compression: Compression, client: Callable[[str], None]) -> None:
     """``client`` runs in a thread and gets the gateway's URL."""
 
     async def main() -> None:
-        async with gateway(driver, compression) as url:
+        async with gateway(compression) as url:
             await anyio.to_thread.run_sync(client, url)
 
     anyio.run(main, backend=backend)
 
 
-@DRIVERS
+@BACKENDS
 @pytest.mark.parametrize("compression", ["off", "messages", "stream"])
-def test_websockets_with_its_own_compression(backend: str, driver: DriverName, compression: Compression) -> None:
+def test_websockets_with_its_own_compression(backend: str, compression: Compression) -> None:
     def converse(url: str) -> None:
         with connect(f"{url}/v1/local/default", compression="deflate", proxy=None) as client:
             assert client.response is not None
@@ -87,11 +85,11 @@ def test_websockets_with_its_own_compression(backend: str, driver: DriverName, c
             assert all(texts[f"s{number}"] >= CHUNKS for number in range(3))
             assert all(texts[f"w{number}"] == 1 for number in range(3))
 
-    run(backend, driver, compression, converse)
+    run(backend, compression, converse)
 
 
-@DRIVERS
-def test_a_bomb(backend: str, driver: DriverName) -> None:
+@BACKENDS
+def test_a_bomb(backend: str) -> None:
     def throw(url: str) -> None:
         with connect(f"{url}/v1/local/default", compression="deflate", proxy=None) as client:
             client.send(json.dumps({"type": "universal.ping", "x": " " * (MIB - 100)}))
@@ -103,7 +101,7 @@ def test_a_bomb(backend: str, driver: DriverName) -> None:
             assert ended.value.rcvd.code == 1009
             assert "limit of 1048576 bytes" in ended.value.rcvd.reason
 
-    run(backend, driver, "messages", throw)
+    run(backend, "messages", throw)
 
 
 def converse_over_http2(port: int, ca_file: str) -> None:
@@ -132,15 +130,15 @@ def converse_over_http2(port: int, ca_file: str) -> None:
         assert crossed[packed] < crossed[plain] / 5
 
 
-@DRIVERS
-def test_over_http2(backend: str, driver: DriverName, tmp_path: Path) -> None:
+@BACKENDS
+def test_over_http2(backend: str, tmp_path: Path) -> None:
     authority = trustme.CA()
     ca_file, certificate = str(tmp_path / "ca.pem"), str(tmp_path / "server.pem")
     authority.cert_pem.write_to_path(ca_file)
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
 
     async def main() -> None:
-        async with gateway(driver, "stream", certificate) as url:
+        async with gateway("stream", certificate) as url:
             await anyio.to_thread.run_sync(converse_over_http2, int(url.rpartition(":")[2]), ca_file)
 
     anyio.run(main, backend=backend)

@@ -12,7 +12,7 @@ from tests.peers.http2_socket_client import PATH, h2_client
 from aigw_drivers.client import connect
 from aigw_drivers.core.tls import client_context
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, ProviderSettings
 
@@ -47,8 +47,8 @@ def converse(port: int, ca_file: str) -> None:
         assert client.heads[refused][":status"] == "426"
 
 
-@pytest.mark.parametrize(("backend", "driver"), [("asyncio", "anyio"), ("trio", "anyio"), ("asyncio", "protocol")])
-def test_two_websockets_on_one_connection_and_http1_beside_it(backend: str, driver: DriverName, tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_two_websockets_on_one_connection_and_http1_beside_it(backend: str, tmp_path: Path) -> None:
     authority = trustme.CA()
     ca_file = str(tmp_path / "ca.pem")
     authority.cert_pem.write_to_path(ca_file)
@@ -60,7 +60,7 @@ def test_two_websockets_on_one_connection_and_http1_beside_it(backend: str, driv
             server = ServerSettings(port=0, tls_certificate=str(tmp_path / "server.pem"))
             settings = Settings(config=Config(providers={"custom-loop": own}), server=server)
             with anyio.fail_after(120):
-                async with running(settings, driver=driver) as gateway:
+                async with running(settings) as gateway:
                     port = int(gateway.url.rpartition(":")[2])
                     await anyio.to_thread.run_sync(converse, port, ca_file)
                     url = f"wss://localhost:{port}{PATH}"

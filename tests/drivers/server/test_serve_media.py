@@ -11,25 +11,18 @@ import pytest
 
 from aigw_drivers.client import connect
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio import Answer, FetchedMedia, FetchMedia, Question, Unavailable
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
 
 pytestmark = pytest.mark.anyio
 URL = "https://files.test/a.png"
-CASES: list[tuple[str, DriverName]] = [("asyncio", "anyio"), ("trio", "anyio"), ("asyncio", "protocol")]
 
 
-@pytest.fixture(params=CASES, ids="-".join)
-def case(request: pytest.FixtureRequest) -> tuple[str, DriverName]:
-    found: tuple[str, DriverName] = request.param
-    return found
-
-
-@pytest.fixture
-def anyio_backend(case: tuple[str, DriverName]) -> str:
-    return case[0]
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 def create(url: str) -> str:
@@ -50,7 +43,7 @@ async def fetch(question: Question) -> Answer:
 @pytest.mark.parametrize(
     ("url", "status"), [(URL, 200), ("https://files.test/b.png", 400), ("https://files.test/broken.png", 400)]
 )
-async def test_what_the_host_fetches_goes_to_the_provider(case: tuple[str, DriverName], url: str, status: int) -> None:
+async def test_what_the_host_fetches_goes_to_the_provider(url: str, status: int) -> None:
     async with LoopbackProvider.start() as provider:
         config = Config(
             gateways={"local/default": GatewaySettings(fetch_media=True)},
@@ -59,7 +52,7 @@ async def test_what_the_host_fetches_goes_to_the_provider(case: tuple[str, Drive
         settings = Settings(config=config, server=ServerSettings(port=0))
         with anyio.fail_after(60):
             async with (
-                running(settings, driver=case[1], answer=fetch) as gateway,
+                running(settings, answer=fetch) as gateway,
                 connect(f"{gateway.url}/v1/local/default") as client,
             ):
                 await client.send(create(url))

@@ -17,15 +17,13 @@ from aigw_drivers.conformance.connect_proxy import connect_proxy
 from aigw_drivers.conformance.sockets import server
 from aigw_drivers.core.tls import server_context
 from aigw_drivers.loopback import LoopbackProvider
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, ProviderSettings
 from aigw_sansio.secret import Secret
 
 QUERY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
-DRIVERS = pytest.mark.parametrize(
-    ("backend", "driver"), [("asyncio", "anyio"), ("trio", "anyio"), ("asyncio", "protocol")], ids=str
-)
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
 
 def certificate(folder: Path) -> tuple[str, str]:
@@ -37,8 +35,8 @@ def certificate(folder: Path) -> tuple[str, str]:
     return ca_file, pem
 
 
-@DRIVERS
-def test_a_gateway_behind_a_proxy(backend: str, driver: DriverName, tmp_path: Path) -> None:
+@BACKENDS
+def test_a_gateway_behind_a_proxy(backend: str, tmp_path: Path) -> None:
     ca_file, pem = certificate(tmp_path)
     targets: dict[str, int] = {}
 
@@ -56,7 +54,7 @@ def test_a_gateway_behind_a_proxy(backend: str, driver: DriverName, tmp_path: Pa
 
             config = Config(providers={"openai": own("user:canary-1"), "custom-wrong": own("user:canary-2")})
             settings = Settings(config=config, server=ServerSettings(port=0))
-            async with running(settings, driver=driver) as gateway:
+            async with running(settings) as gateway:
                 url = gateway.url + "/v1/local/default"
                 async with Client(url) as client:
                     await client.create("openai", "chat/completions", QUERY)
@@ -105,8 +103,8 @@ class PairedProvider:
             sock.sendall(provider.take())
 
 
-@DRIVERS
-def test_http2_in_a_tunnel(backend: str, driver: DriverName, tmp_path: Path) -> None:
+@BACKENDS
+def test_http2_in_a_tunnel(backend: str, tmp_path: Path) -> None:
     """Two requests share one tunnel: the provider behind it chose HTTP/2 by ALPN, whatever the proxy speaks."""
     ca_file, pem = certificate(tmp_path)
     provider = PairedProvider()
@@ -117,7 +115,7 @@ def test_http2_in_a_tunnel(backend: str, driver: DriverName, tmp_path: Path) -> 
         settings = Settings(config=Config(providers={"openai": own}), server=ServerSettings(port=0))
         with anyio.fail_after(120):
             async with (
-                running(settings, driver=driver) as gateway,
+                running(settings) as gateway,
                 Client(gateway.url + "/v1/local/default") as client,
                 anyio.create_task_group() as tasks,
             ):

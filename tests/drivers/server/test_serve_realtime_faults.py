@@ -1,6 +1,6 @@
 """Realtime sessions on real sockets whose peers refuse, keep silent, flood, stall, break and vanish.
 
-Every case runs with each driver and loop, the loopback provider behind the gateway. What is decided in the core has its
+Every case runs on each loop, the loopback provider behind the gateway. What is decided in the core has its
 transcript; here it must hold with a kernel in between.
 """
 

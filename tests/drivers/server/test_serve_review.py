@@ -1,4 +1,4 @@
-"""Reviews through drivers: over sockets of all kinds, in the process of the gateway, with handlers good and bad."""
+"""Reviews through a driver: over sockets on every loop, in the process of the gateway, with handlers good and bad."""
 
 import json
 from collections.abc import AsyncIterator
@@ -81,7 +81,7 @@ async def gateway_url(host: Host, answer: AnswerHandler | None) -> AsyncIterator
     with anyio.fail_after(120):
         async with LoopbackProvider.start() as provider:
             settings = Settings(config=config_of(provider, answer), server=ServerSettings(port=0))
-            async with running(settings, driver=host.driver, answer=answer) as gateway:
+            async with running(settings, answer=answer) as gateway:
                 yield f"{gateway.url}/v1/local/default"
 
 
@@ -116,7 +116,7 @@ def test_a_stream_and_a_realtime_session_over_sockets(name: str) -> None:
 
 
 @pytest.mark.parametrize(("answer", "code"), ENDS, ids=["stops", "raises", "something else", "never", "nobody"])
-@pytest.mark.parametrize("name", ["asyncio", "trio", "protocol"])
+@pytest.mark.parametrize("name", ["asyncio", "trio"])
 def test_it_fails_closed(name: str, answer: AnswerHandler | None, code: int) -> None:
     host = HOSTS[name]
 

@@ -1,4 +1,4 @@
-"""Whole gateways in worker processes, on every loop and both drivers: what a kill costs, and what a drain does not."""
+"""Whole gateways in worker processes, on every loop: what a kill costs, and what a drain does not."""
 
 import json
 import os
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.anyio,
     pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from /proc"),
 ]
-LOOPS = [("asyncio", "anyio"), ("uvloop", "anyio"), ("trio", "anyio"), ("asyncio", "protocol"), ("uvloop", "protocol")]
+LOOPS = ["asyncio", "uvloop", "trio"]
 
 
 @pytest.fixture(params=["asyncio"])
@@ -89,9 +89,9 @@ def served_by(pid: int, port: int) -> set[int]:
     return found - {0}
 
 
-@pytest.mark.parametrize(("backend", "driver"), LOOPS)
-async def test_a_worker_that_is_killed_under_load_loses_only_its_own_sockets(backend: str, driver: str) -> None:
-    with supervised("gateway", backend, driver, "4") as supervisor:
+@pytest.mark.parametrize("backend", LOOPS)
+async def test_a_worker_that_is_killed_under_load_loses_only_its_own_sockets(backend: str) -> None:
+    with supervised("gateway", backend, "4") as supervisor:
         async with talking(supervisor, 24) as clients:
             held = {pid: served_by(pid, supervisor.port) for pid in supervisor.workers}
             assert sum(map(len, held.values())) == 24
@@ -112,10 +112,10 @@ async def test_a_worker_that_is_killed_under_load_loses_only_its_own_sockets(bac
         assert supervisor.end(signal.SIGTERM) == 0
 
 
-@pytest.mark.parametrize(("backend", "driver"), LOOPS)
-async def test_a_drain_of_all_workers(backend: str, driver: str) -> None:
+@pytest.mark.parametrize("backend", LOOPS)
+async def test_a_drain_of_all_workers(backend: str) -> None:
     """Running streams end as if nothing were, clients are told, and a health check is answered until the last."""
-    with supervised("gateway", backend, driver, "2") as supervisor:
+    with supervised("gateway", backend, "2") as supervisor:
         async with talking(supervisor, 8, chunks=60) as clients:
             supervisor.process.send_signal(signal.SIGTERM)
             await until(lambda: all("universal.going_away" in one.types for one in clients))

@@ -7,7 +7,7 @@ import anyio
 import pytest
 from tests.rigs.asgi_harness import Served, websocket_scope
 
-from aigw_drivers import DriverName, ServerSettings, Settings, running
+from aigw_drivers import ServerSettings, Settings, running
 from aigw_drivers.asgi import GatewayApp
 from aigw_drivers.client import Client, GatewayError
 from aigw_drivers.conformance import ToyEngine
@@ -30,10 +30,10 @@ def deltas(*texts: str) -> list[object]:
 
 
 @asynccontextmanager
-async def client_of(provider: MockProvider, driver: DriverName = "anyio") -> AsyncIterator[Client]:
+async def client_of(provider: MockProvider) -> AsyncIterator[Client]:
     settings = Settings(config=CONFIG, server=ServerSettings(port=0))
     async with (
-        running(settings, driver=driver, wrap=provider.over) as gateway,
+        running(settings, wrap=provider.over) as gateway,
         Client(f"{gateway.url}/v1/local/default") as client,
     ):
         yield client
@@ -51,12 +51,6 @@ async def test_it_answers_in_the_time_of_the_driver() -> None:
         for _ in range(20):
             tasks.start_soon(ask)
     assert len(provider.requests) == 20
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_it_needs_no_certain_driver() -> None:
-    async with client_of(MockProvider([MockResponse.sse(*deltas("Hi"), "[DONE]")]), "protocol") as client:
-        assert (await client.create("openai", "chat/completions", QUERY)).text == "Hi"
 
 
 async def test_neither_side_of_an_application_has_sockets() -> None:

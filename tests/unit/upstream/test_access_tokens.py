@@ -14,7 +14,7 @@ from tests.peers.reference_driver import End
 from tests.peers.single_client import OneClient
 
 from aigw_drivers.client import connect
-from aigw_drivers.server.serve import DriverName, running
+from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import Settings, read_settings
 from aigw_drivers.server.signatures import sign, with_signatures
 from aigw_sansio.config import Config, ProviderSettings
@@ -385,10 +385,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("driver", ["anyio", "protocol"])
-async def test_over_sockets_with_a_real_key(endpoint: Endpoint, driver: DriverName, anyio_backend: str) -> None:
-    if driver == "protocol" and anyio_backend == "trio":
-        pytest.skip("the protocol driver is asyncio's")
+async def test_over_sockets_with_a_real_key(endpoint: Endpoint) -> None:
     pem, public = real_key()
     base = f"http://127.0.0.1:{endpoint.server_port}"
     stored = json.dumps({**KEY_FILE, "private_key": pem, "token_uri": f"{base}/token"})
@@ -396,7 +393,7 @@ async def test_over_sockets_with_a_real_key(endpoint: Endpoint, driver: DriverNa
     settings: Settings = read_settings(toml.encode(), file="aigw.toml", environ={"ACCOUNT": stored})
     with anyio.fail_after(120):
         async with (
-            running(settings, driver=driver) as gateway,
+            running(settings) as gateway,
             connect(f"{gateway.url}/v1/local/default") as client,
         ):
             for event_id in ("a", "b"):

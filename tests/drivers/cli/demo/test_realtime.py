@@ -77,8 +77,7 @@ def test_without_a_terminal_it_says_lines() -> None:
 def test_in_a_terminal_it_ends_by_itself() -> None:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"}
-    command = [*AIGW, "--driver", "protocol"]
-    with start(command, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
+    with start(AIGW, stdout=slave, stderr=slave, stdin=slave, env=environment) as process:
         os.close(slave)
         output = b""
         try:
