@@ -74,6 +74,7 @@ class Services:
         "proxies",
         "random",
         "recorded_bytes",
+        "reloads",
         "requesters",
         "short_of_memory",
         "timers",
@@ -88,6 +89,8 @@ class Services:
     ) -> None:
         """``known_hosts``: those that no client chose."""
         self.config = config
+        #: How often the settings were replaced: who keeps this, and not them, keeps no secret of older ones.
+        self.reloads = 0
         #: The tokens of all gateways: none of them goes upstream.
         self.own_tokens = _tokens_of(config)
         #: Which of several keys of a provider goes next; empty if none has several.
@@ -124,6 +127,7 @@ class Services:
     def reconfigure(self, config: Config, known_hosts: frozenset[str], now: float) -> None:
         """``config`` holds for what begins from now on. Who must end under the old one has kept it."""
         self.config = config
+        self.reloads += 1
         self.own_tokens = _tokens_of(config)
         self.key_rings = KeyRings(config, self.key_rings)
         self.usage_refusals = {}  # a server may have been renewed, too

@@ -22,11 +22,11 @@ from .untold import Untold, Used
 class Limiter:
     """Keeps what is counted, and who runs. Implements ``Keeper``."""
 
-    __slots__ = ("_claims", "_config", "_counters", "_owed", "_services", "_untold")
+    __slots__ = ("_claims", "_counters", "_owed", "_reloads", "_services", "_untold")
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._config = services.config  # at the last look
+        self._reloads = services.reloads  # at the last look
         self._counters = Counters()
         self._claims = RunningClaims(services)
         self._untold = Untold()
@@ -39,7 +39,7 @@ class Limiter:
         not. Else ``told`` is called once with one of these, unless the wait is withdrawn; finish it all the same.
         """
         claim = quota.claim
-        if self._config is not self._services.config:
+        if self._reloads != self._services.reloads:
             self._reconfigured(now)
         if claim.keeper is None:
             denial = self._claims.take(claim)
@@ -76,7 +76,8 @@ class Limiter:
 
     def _reconfigured(self, now: float) -> None:
         """There are new settings: forget the gateways that left them, as far as nothing of them counts any more."""
-        config = self._config = self._services.config
+        self._reloads = self._services.reloads
+        config = self._services.config
         self._counters.forget(config.gateways, now, self._services.unix_time(now))
         self._untold.forget(config.gateways, now)
 

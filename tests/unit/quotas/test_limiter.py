@@ -1,5 +1,6 @@
 """Who may go on: by the counts of this process, or of the host."""
 
+import gc
 from typing import Any
 
 import msgspec
@@ -502,10 +503,10 @@ def test_a_gateway_that_left_the_settings_is_forgotten_when_its_time_is_over() -
     rig = Limited(rate_limit=RATE)
     others = Config(gateways={"b/g": GatewaySettings()})
     assert [rig.kind(), rig.kind()] == ["yes", "yes"]
-    rig.services.config = others
+    rig.services.reconfigure(others, frozenset(), rig.now)
     rig.now = 30.0
     assert rig.kind() != "yes", "it is remembered while it counts, in case the gateway comes back"
-    rig.services.config = msgspec.structs.replace(others)
+    rig.services.reconfigure(msgspec.structs.replace(others), frozenset(), rig.now)
     rig.now = 61.0
     rig.take(step_quota(Claim("b/g", rig.settings), rig.settings, Claimant("b/g", "", {}), provider="p", model="m"))
     assert [*rig.limiter._counters._by_gateway] == ["b/g"]
@@ -523,3 +524,11 @@ def test_what_is_untold_of_a_gateway_that_left_is_forgotten_too() -> None:
     assert untold, "it is still in the settings"
     untold.forget([], 61.0)
     assert not untold
+
+
+def test_it_holds_no_settings_of_before() -> None:
+    """They may hold keys that were taken away, and nobody may ask for long."""
+    rig = Limited(rate_limit=RATE)
+    before = rig.services.config
+    rig.services.reconfigure(Config(gateways={"b/g": GatewaySettings()}), frozenset(), rig.now)
+    assert before not in gc.get_referents(rig.limiter)
