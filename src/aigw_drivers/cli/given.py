@@ -4,6 +4,7 @@ Decides: how a file that cannot be read is told, and that texts are UTF-8. Must 
 """
 
 import sys
+from getpass import getpass
 
 
 class WrongOption(ValueError):
@@ -32,3 +33,8 @@ def standard_input() -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise WrongOption(f"standard input is not UTF-8: byte {error.start} is wrong") from None
+
+
+def given_key() -> str:
+    """The first line of standard input; a person at a terminal is asked for it, and does not see it."""
+    return (getpass("Key: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()

@@ -3,10 +3,12 @@
 Decides: what is done with one key, or shown of all. Must not know: how a store keeps them. No key is ever printed.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from aigw_sansio.providers.registry import ALIASES
+from aigw_sansio.providers.registry import ALIASES, REGISTRY
+from aigw_sansio.quoting import key_text, suggestion
 
 from ..server.settings import Settings
 from ..server.stored_keys import PREFIX, stored_name
@@ -36,6 +38,10 @@ async def put_key(settings: Settings, gateway: str, provider: str, alias: str, k
         name = stored_name(gateway, ALIASES.get(provider, provider), alias)
     except ValueError as error:
         raise KeyRefused(f"--alias {error}") from None
+    slug = ALIASES.get(provider, provider)
+    if key is not None and slug not in {*REGISTRY, *settings.config.providers}:
+        near = suggestion(slug, REGISTRY)
+        print(f"warning: neither aigw nor the settings know a provider {key_text(slug)}{near}", file=sys.stderr)
     if key is not None and not (key and key.isascii() and key.isprintable()):
         raise KeyRefused("the key is not usable; allowed is printable ASCII")
     await _ask(settings, lambda store: store.delete(name) if key is None else store.set(name, key.encode("ascii")))

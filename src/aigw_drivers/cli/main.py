@@ -39,7 +39,7 @@ from .demo.realtime import converse
 from .demo.realtime_view import realtime_summary, realtime_view_for
 from .demo.universal import demonstrate
 from .demo.universal_view import summary, view_for
-from .given import WrongOption, checked_texts, standard_input, unreadable
+from .given import WrongOption, checked_texts, given_key, standard_input, unreadable
 from .keys import KeyRefused, list_keys, put_key
 from .logs import logs
 from .loops import run
@@ -262,7 +262,7 @@ def keys(
         if gateway is None or provider is None:
             lines = run(lambda: list_keys(settings))
         else:
-            key = None if delete else sys.stdin.readline().strip()
+            key = None if delete else given_key()
             lines = [run(lambda: put_key(settings, gateway, provider, alias, key))]
     except KeyRefused as error:
         output.tell("error", str(error))

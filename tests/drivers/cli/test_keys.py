@@ -8,6 +8,7 @@ import anyio
 import pytest
 from tests.peers import processes
 
+from aigw_drivers.cli.given import given_key
 from aigw_drivers.stores import open_store
 
 CANARY = "sk-canary-7f"
@@ -74,3 +75,16 @@ def test_a_store_that_fails_is_told(file: Path) -> None:
     told = run(str(file))
     assert told.returncode == 1
     assert "the store failed: DatabaseError" in told.stdout + told.stderr
+
+
+def test_a_provider_that_nobody_knows_is_warned_of(file: Path) -> None:
+    told = run(str(file), "acme/main", "opneai", given=f"{CANARY}\n")
+    assert told.returncode == 0
+    assert told.stderr == "warning: neither aigw nor the settings know a provider opneai (did you mean openai?)\n"
+    assert "acme/main/opneai/default" in told.stdout
+
+
+def test_a_person_is_asked_for_the_key_and_does_not_see_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", type("Terminal", (), {"isatty": lambda self: True})())
+    monkeypatch.setattr("aigw_drivers.cli.given.getpass", lambda prompt: f" {prompt}{CANARY} ")
+    assert given_key() == f"Key: {CANARY}"
