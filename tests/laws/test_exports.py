@@ -113,7 +113,7 @@ PEER_MODULES = {
     "client.request": {"json_text"},
     "client.websocket": {"wires.http", "wires.websocket.frames", "wires.websocket.handshake", "wires.websocket.messages"},
     "cli.call": {"providers.registry"},
-    "cli.keys": {"providers.registry"},
+    "cli.keys": {"providers.registry", "quoting"},
     "cli.main": {"config"},
     "cli.question": {"providers.registry", "providers.row"},
     "cli.serve": {"providers.registry"},

@@ -120,10 +120,11 @@ class _Turn:
 class _Places:
     """The places of the texts in one chunk, while others are put there."""
 
-    __slots__ = ("_others", "_put", "touched", "unknown")
+    __slots__ = ("_others", "_put", "in_pieces", "touched", "unknown")
 
-    def __init__(self, others: dict[str, list[str]]) -> None:
-        """``others``: by an old text, those that take its places, in order."""
+    def __init__(self, others: dict[str, list[str]], *, in_pieces: bool = False) -> None:
+        """``others``: by an old text, those that take its places, in order. ``in_pieces``: they stand there alone."""
+        self.in_pieces = in_pieces
         self._others = others
         self._put = dict.fromkeys(others, 0)
         self.touched = False
@@ -138,6 +139,11 @@ class _Places:
         number = self._put[text]
         self._put[text] = number + 1
         return others[min(number, len(others) - 1)]
+
+    @property
+    def missing(self) -> bool:
+        """Whether a text that is to be changed was not found."""
+        return any(not self._put[text] and any(one != text for one in others) for text, others in self._others.items())
 
     def check(self) -> None:
         """All are put. Raises :class:`CannotRewrite`."""
@@ -296,6 +302,9 @@ class Rewriter:
             return _plain(data, others) if changes else data
         places = _Places(others)
         again = self._put(value, "", places, own=False)
+        if places.missing:  # some formats say a text nowhere but in pieces
+            places = _Places(others, in_pieces=True)
+            again = self._put(value, "", places, own=False)
         places.check()
         return msgspec.json.encode(again) if self._changed and places.touched else data
 
@@ -319,7 +328,7 @@ class Rewriter:
                 if _SPELLED in name.lower():
                     places.touched = True
                     shown[name] = None
-                elif self._changed and not own and name.lower().replace("_", "") in _PIECES:
+                elif self._changed and not own and not places.in_pieces and name.lower().replace("_", "") in _PIECES:
                     shown[name] = _emptied(inner, places)
                 else:
                     shown[name] = self._put(inner, name, places, own=own or name in _INPUTS)
@@ -418,9 +427,8 @@ def _plain(data: bytes, others: dict[str, list[str]]) -> bytes:
 
 def _emptied(value: object, places: _Places) -> object:
     """``value``, whose parts say a text in pieces, without them. Counts, and what has nothing but counts, stay."""
-    if type(value) is dict and not any(type(inner) in (str, dict, list) for inner in value.values()):
-        return value
-    if type(value) not in (str, dict, list):
+    inner = value.values() if type(value) is dict else (value,)
+    if not any(type(one) in (str, dict, list) for one in inner):
         return value
     places.touched = True
     return None if type(value) is dict else [] if type(value) is list else ""

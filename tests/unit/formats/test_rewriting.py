@@ -191,6 +191,15 @@ def test_a_sign_of_pieces_in_a_later_chunk_goes_too_and_counts_stay() -> None:
     assert data_of(rewriter.rewrite([item(later)], None, shown=True)) == [{**later, "words": []}]
 
 
+def test_a_text_that_stands_in_a_piece_alone_is_put_there() -> None:
+    soniox = {"tokens": [{"text": "4711", "is_final": True}], "total_ms": 5}
+    (changed,) = Rewriter(MOST).rewrite([item(soniox, TextDelta("4711"))], ("****",), shown=True)
+    assert data_of([changed]) == [json.loads(json.dumps(soniox).replace("4711", "****"))]
+    pieces = {"tokens": [{"text": "47", "is_final": True}, {"text": "11", "is_final": True}]}
+    with pytest.raises(CannotRewrite, match="does not stand"):
+        Rewriter(MOST).rewrite([item(pieces, TextDelta("4711"))], ("****",), shown=True)
+
+
 def test_what_the_client_said_keeps_its_words() -> None:
     heard = {"inputTranscription": {"text": "mine", "words": [{"word": "mine"}]}, "text": "4711"}
     (changed,) = Rewriter(MOST).rewrite([item(heard, TextDelta("4711"))], ("****",), shown=True)
