@@ -127,7 +127,7 @@ class Client:
             if code == "websocket_connection_limit_reached" and not self.lanes.get(lane):
                 return
             if code == "rate_limit_exceeded" and "exchanges_per_connection" in message["error"]["message"]:
-                self.lanes[lane].pop()  # the last one of them was not taken in
+                self._ended(lane, self.lanes[lane].pop(), None)  # the last one of them was not taken in
                 return
         asked = self.lanes[lane][0]
         if kind == "error":
@@ -505,6 +505,8 @@ class World:
             return
         if provider.is_socket and much % 8 in (4, 5):  # its end
             provider.request, provider.latest, provider.before = None, None, []
+        if provider.is_socket and much % 8 == 6:  # an item that its client sees, and that it does not remember itself
+            return
         response: dict[str, object] = {"id": "resp_other", "output": None}
         self._says(
             provider,
