@@ -1,16 +1,20 @@
 """Responses over WebSocket on sockets: a provider that does not speak it, and a client that goes."""
 
 import json
+import ssl
 from contextlib import suppress
+from pathlib import Path
 
 import anyio
 import pytest
+import trustme
 from anyio.abc import ByteStream, SocketAttribute
 from tests.rigs.client_gateway import KEY, TOKEN, world
 from tests.rigs.responses_client import TERMINAL, check_two_turns, two_turns_in_two_lanes
 
 from aigw_drivers import LoopbackProvider
 from aigw_drivers.client import HandshakeRefused, connect
+from aigw_drivers.core.tls import server_context
 from aigw_drivers.server.serve import running
 from aigw_drivers.server.settings import ServerSettings, Settings
 from aigw_sansio.config import Config, GatewaySettings, ProviderSettings
@@ -65,11 +69,22 @@ async def test_another_socket_goes_on_from_what_is_stored() -> None:
                     parent = message["response"]["id"]
 
 
-async def served_natively(query: str = "") -> list[tuple[str, str, int, str | None, int | None]]:
-    """Two turns in two lanes, with a provider that may be asked over WebSockets. Returns what it saw of each request:
-    method and path, messages, how it ended, and the code of our close frame."""
-    async with LoopbackProvider.start() as provider:
-        own = ProviderSettings(base_url=f"{provider.base_url}/v1{query}", native=True)
+async def served_natively(
+    query: str = "", *, folder: Path | None = None
+) -> list[tuple[str, str, int, str | None, int | None]]:
+    """Two turns in two lanes, with a provider that may be asked over WebSockets, under TLS if there is a ``folder`` for
+    its certificate. Returns what it saw of each request: method and path, messages, how it ended, and the code of our
+    close frame."""
+    ca_file: str | None = None
+    context: ssl.SSLContext | None = None
+    if folder is not None:
+        authority, pem = trustme.CA(), folder / "server.pem"
+        ca_file = str(folder / "ca.pem")
+        authority.cert_pem.write_to_path(ca_file)
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+        context = server_context(pem, pem)
+    async with LoopbackProvider.start(ssl_context=context) as provider:
+        own = ProviderSettings(base_url=f"{provider.base_url}/v1{query}", native=True, ca_file=ca_file)
         settings = Settings(config=Config(providers={"openai": own}), server=ServerSettings(port=0))
         with anyio.fail_after(60):
             async with running(settings) as up:
@@ -81,6 +96,10 @@ async def served_natively(query: str = "") -> list[tuple[str, str, int, str | No
 
 async def test_sockets_on_both_sides() -> None:
     assert await served_natively() == [("GET", "/v1/responses", 2, "closed", 1000)] * 2
+
+
+async def test_sockets_under_tls(tmp_path: Path) -> None:
+    assert await served_natively(folder=tmp_path) == [("GET", "/v1/responses", 2, "closed", 1000)] * 2
 
 
 OVER_HTTP = [("POST", "/v1/responses", 0, "complete", None)] * 4
