@@ -21,7 +21,7 @@ PROVIDER_TAGS = {
     "image.delta", "refusal.delta", "citation", "usage", "response.finished", "response.failed", "unrecognised",
 }  # fmt: skip
 LIFECYCLE_TAGS = {
-    "session.opened", "session.detached", "session.resumed", "session.ended", "upgrade.refused", "connection.refused", "request.admitted", "request.denied", "attempt.started", "attempt.connected",
+    "session.opened", "session.detached", "session.resumed", "session.ended", "upgrade.refused", "connection.refused", "request.waiting", "request.admitted", "request.denied", "attempt.started", "attempt.connected",
     "attempt.first_byte", "attempt.ended", "exchange.ended", "part.failed", "provider.event",
 }  # fmt: skip
 FAULT = Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, "reset")

@@ -79,7 +79,8 @@ class Sum(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct):
-    """The rows or sums that were found. ``unreadable``: lines that are no record; ``readable``: those that are."""
+    """The rows or sums that were found. ``unreadable``: lines that are no record; ``readable``: those that are. Both
+    are 0 of a database, which has no lines."""
 
     rows: list[Row] = []
     sums: list[Sum] = []
