@@ -25,7 +25,11 @@ class Kept(Protocol):
 
     @property
     def held(self) -> int:
-        """Bytes of memory."""
+        """Bytes of memory, beside those of connections."""
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait on connections to providers that are the session's alone."""
 
     def close(self, now: float) -> None:
         """The session has ended."""
@@ -42,8 +46,13 @@ class Keeper:
 
     @property
     def held(self) -> int:
-        """Bytes of memory."""
+        """Bytes of memory, beside those of connections."""
         return 0 if self.kept is None else self.kept.held
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait on connections to providers that are the session's alone."""
+        return 0 if self.kept is None else self.kept.outstanding
 
     def close(self, now: float) -> None:
         """The session has ended: nothing is kept any more."""

@@ -13,7 +13,7 @@ from ..engine.fsm import Machine
 from ..engine.services import Services
 from ..engine.timers import NO_TIMER
 from ..events import ResponseFailed, UsageReported
-from ..faults import Denial, Fault, FaultKind, Side
+from ..faults import Denial, Fault, FaultKind, Side, SocketFault
 from ..formats.classify import CONTENT, ERROR, classify
 from .attempt import PAUSED_BY_BUDGET, PAUSED_BY_QUEUE, Attempt
 from .encoder import FinalResponse, Progress, ResponseEncoder
@@ -38,9 +38,9 @@ class Exchange(Generic[MessageT]):
 
     __slots__ = (
         "_accounted", "_attempt", "_attempts", "_backoff_timer", "_chunks", "_config", "_encoder", "_last_response",
-        "_machine", "_outlet", "_owner", "_paused", "_record", "_services", "_source", "_status", "_step", "_steps",
-        "_total_timer", "_tries", "_uncommitted", "_uncommitted_bytes", "_without_a_call", "event_id", "log_id",
-        "request_bytes",
+        "_machine", "_outlet", "_over_sockets", "_owner", "_paused", "_record", "_services", "_source", "_status",
+        "_step", "_steps", "_total_timer", "_tries", "_uncommitted", "_uncommitted_bytes", "_without_a_call",
+        "event_id", "log_id", "request_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +72,7 @@ class Exchange(Generic[MessageT]):
         self.request_bytes = request_bytes
         self._steps = steps
         self._step = self._attempts = 0  # attempts: of all steps
+        self._over_sockets = 0  # attempts that ended with a socket, which no limit counts: HTTP follows
         self._tries = 0  # of the current step
         self._without_a_call = 0  # ended attempts that needed none
         self._status: int | None = None  # the status that the client was told
@@ -192,7 +193,7 @@ class Exchange(Generic[MessageT]):
     def _may_repeat(self) -> bool:
         """Whether the step may be tried once more: each later step keeps an attempt of those of the exchange."""
         most = self._config.limits.attempts_per_exchange - (len(self._steps) - self._step - 1)
-        return self._tries < self._steps[self._step].policy.attempts and self._attempts < most
+        return self._tries < self._steps[self._step].policy.attempts and self._attempts - self._over_sockets < most
 
     def _try(self, now: float) -> None:
         planned = self._steps[self._step]
@@ -328,6 +329,7 @@ class Exchange(Generic[MessageT]):
         changed = tried_for_nothing(self._steps, self._step, fault, self._last_response, cached=self._is_cached)
         if changed is not None:
             self._tries -= 1
+            self._over_sockets += isinstance(fault, SocketFault)
             self._steps = changed
             again = True
         self._clear_attempt()  # before the next attempt, which must not start with uncommitted messages of this one

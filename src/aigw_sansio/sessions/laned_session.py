@@ -106,6 +106,10 @@ class LanedSession(Session[bytes]):
     def kept(self) -> int:
         return super().kept + self._laned.held + self._keeper.held
 
+    @property
+    def held(self) -> int:
+        return self.kept + self._keeper.outstanding
+
     # -- turns --------------------------------------------------------------------------------------------------
 
     def message_received(self, data: bytes, now: float, *, text: bool) -> None:

@@ -107,8 +107,13 @@ class ResponseSocket:
 
     @property
     def held(self) -> int:
-        """Bytes of memory that are held for it."""
-        return self._pipe.held + (0 if self._wire is None else self._wire.held)
+        """Bytes of memory that are held for it, beside those of its connection."""
+        return 0 if self._wire is None else self._wire.held
+
+    @property
+    def outstanding(self) -> int:
+        """Bytes that wait on its connection."""
+        return self._pipe.outstanding
 
     def dial(self, user: SocketUser, now: float) -> bool:
         """Dial it for ``user``. False if the dial is held back, because its client looks up too many names."""

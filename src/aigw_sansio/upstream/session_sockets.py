@@ -47,6 +47,10 @@ class SessionSockets:
     def held(self) -> int:
         return sum(socket.held for socket in self._sockets)
 
+    @property
+    def outstanding(self) -> int:
+        return sum(socket.outstanding for socket in self._sockets)
+
     def close(self, now: float) -> None:
         for socket in list(self._sockets):
             socket.close(now)

@@ -101,6 +101,15 @@ def test_few_descriptors_are_left_to_others() -> None:
         assert rig.sockets.may_dial(ORIGIN, 0.0) is may
 
 
+def test_what_waits_on_a_connection_is_counted_beside_what_is_held() -> None:
+    rig = Sockets()
+    dialled = rig.sockets.dial("k", UPGRADE, Lineage("b"), rig.client, 0.0)
+    dialled.dial(User(), 0.0)
+    rig.pipes[-1].connected("http/1.1", rig.now)
+    assert rig.sockets.outstanding == dialled.outstanding > 100, "the request for the upgrade"
+    assert rig.sockets.held == 0, "the connection counts it"
+
+
 def test_the_end_of_the_session_closes_all() -> None:
     rig = Sockets()
     idle = opened(rig, "a")
