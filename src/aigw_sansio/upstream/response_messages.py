@@ -27,6 +27,10 @@ _GOOD_ENDS: Final = frozenset({"response.completed", "response.incomplete", "res
 _BAD_ENDS: Final = frozenset({"response.failed", "response.cancelled"})
 _ERRORS: Final = frozenset({"error", "response.error", ""})  # xAI writes its errors without a type
 _NOTABLE: Final = _GOOD_ENDS | _BAD_ENDS | _ERRORS
+#: The status of an error that names none, by its code or type.
+_STATUS: Final = {
+    "invalid_request_error": 400, "invalid_api_key": 401, "authentication_error": 401, "insufficient_quota": 429,
+}  # fmt: skip
 #: Why a provider does not go on from a response, and why it closes the socket.
 NOT_FOUND: Final = "previous_response_not_found"
 TOO_OLD: Final = "websocket_connection_limit_reached"
@@ -55,14 +59,18 @@ class ProviderError(NamedTuple):
 
 class Message(NamedTuple):
     """What a message is for its socket. ``ends``: nothing of the response follows. ``response_id``: the response that
-    a later request can go on from. ``error``: it is one, and no event of a response."""
+    a later request can go on from. ``error``: it is one, and no event of a response. ``failed``: it ends a response
+    that failed. ``aside``: it is of no response, and none begins with it."""
 
     ends: bool = False
     response_id: str = ""
     error: ProviderError | None = None
+    failed: bool = False
+    aside: bool = False
 
 
 _EVENT: Final = Message()
+_ASIDE: Final = Message(aside=True)
 
 
 def members_of(body: bytes) -> Members | None:
@@ -104,7 +112,7 @@ def read_message(data: bytes) -> Message:
     try:
         kind = _decode_type(data).type
         if kind not in _NOTABLE:
-            return _EVENT
+            return _EVENT if kind.startswith("response.") else _ASIDE
         value = _decode(data)
     except _NOT_JSON:
         value = _leniently(data)
@@ -115,7 +123,7 @@ def read_message(data: bytes) -> Message:
         response = value.get("response")
         return Message(ends=True, response_id=_text(response.get("id")) if type(response) is dict else "")
     if kind in _BAD_ENDS:
-        return Message(ends=True)
+        return Message(ends=True, failed=True)
     error = value.get("error")
     if kind in _ERRORS and (kind or error is not None):
         return Message(ends=True, error=_error_of(value, error if type(error) is dict else value))
@@ -147,9 +155,16 @@ def _error_of(value: dict[str, object], error: dict[str, object]) -> ProviderErr
 
 def _status_of(value: dict[str, object], error: dict[str, object]) -> int:
     for status in (value.get("status"), value.get("status_code")):
+        if type(status) is str and len(status) == 3 and status.isdecimal():
+            status = int(status)
         if type(status) is int and 400 <= status <= 599:
             return status
-    return 400 if error.get("type") == "invalid_request_error" else 500
+    for name in (_text(error.get("code")), _text(error.get("type"))):
+        if name.startswith("rate_limit"):
+            return 429
+        if name in _STATUS:
+            return _STATUS[name]
+    return 500
 
 
 def _fields(headers: object) -> Headers:
