@@ -9,11 +9,17 @@ from aigw_sansio.engine.services import Services
 from aigw_sansio.engine.turns import TURN_BYTES
 from aigw_sansio.origin import Origin
 from aigw_sansio.providers.realtime import RealtimeCall
+from aigw_sansio.upstream.response_socket import SocketKey
 from aigw_sansio.upstream.session_sockets import SessionSockets
 from aigw_sansio.upstream.websocket import UpstreamWebSocket
 
 ORIGIN = Origin("https", "provider.test", 443, None, "auto")
 UPGRADE = RealtimeCall("openai", ORIGIN, b"/v1/responses", [(b"authorization", b"Bearer k")], (), "openai-responses")
+
+
+def key_of(credential: bytes = b"Bearer k", *, target: bytes = b"/v1/responses", beta: bytes = b"") -> SocketKey:
+    """What a socket with this key of the provider's, and this field, is opened with."""
+    return SocketKey(ORIGIN, target, ((b"authorization", credential), (b"openai-beta", beta)))
 
 
 class Sockets:
@@ -42,15 +48,15 @@ class Sockets:
         else:
             self.receive(b"HTTP/1.1 %d No\r\ncontent-length: 0\r\n\r\n" % status, number)
 
-    def receive(self, data: bytes, number: int = -1) -> None:
-        """The provider sends bytes."""
+    def receive(self, data: bytes, number: int = -1, turn: int = TURN_BYTES) -> None:
+        """The provider sends bytes; so much is left of the turn."""
         pipe = self.pipes[number]
-        self.services.turns.left = TURN_BYTES
+        self.services.turns.left = turn
         (pipe.receiver or pipe).receive_data(data, self.now)
 
-    def say(self, *texts: str, number: int = -1) -> None:
+    def say(self, *texts: str, number: int = -1, turn: int = TURN_BYTES) -> None:
         """The provider sends messages, all in one read."""
-        self.receive(b"".join(self.providers[number].act(text, text) for text in texts), number)
+        self.receive(b"".join(self.providers[number].act(text, text) for text in texts), number, turn)
 
     def heard(self, number: int = -1) -> list[str]:
         """What the provider has been sent since the last look."""

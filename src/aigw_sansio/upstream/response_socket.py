@@ -11,7 +11,7 @@ came before the end in the same read are handed over before it.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..engine.backlog import Backlog
 from ..engine.client import Client
@@ -20,6 +20,7 @@ from ..engine.services import Services
 from ..engine.turns import EVENT_BYTES, PORTION_EVENTS
 from ..faults import CLOSE_CODE, Fault, FaultKind, Side
 from ..ids import ConnId
+from ..origin import Origin
 from ..providers.realtime import RealtimeCall
 from ..wires.websocket.events import BinaryMessage, CloseReceived, PingReceived, TextMessage, Violation
 from ..wires.websocket.handshake import Accepted, Outcome, Refused
@@ -27,6 +28,18 @@ from ..wires.websocket.messages import Role, WebSocketEvent, WebSocketWire
 from .websocket import UpstreamWebSocket
 
 _NORMAL: Final = 1000
+
+
+class SocketKey(NamedTuple):
+    """What a socket was opened with: requests with the same can use it. ``headers``: those of its upgrade. Its ``repr``
+    shows none."""
+
+    origin: Origin
+    target: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+
+    def __repr__(self) -> str:
+        return f"SocketKey({self.origin.host!r})"
 
 
 class SocketUser(Protocol):
@@ -41,9 +54,6 @@ class SocketUser(Protocol):
     def request_sent(self, now: float) -> None:
         """The transport took all of the request."""
 
-    def sign_of_life(self, now: float) -> None:
-        """The provider sent a ping."""
-
     def messages_received(self, messages: list[bytes], now: float) -> None:
         """Messages of the provider, at least one."""
 
@@ -56,21 +66,21 @@ class ResponseSocket:
 
     __slots__ = (
         "_backlog", "_forget", "_heard", "_keepalive", "_pipe", "_resumed", "_services", "_unsent", "_user", "_wire",
-        "dialled_at", "handshake_s", "has_spoken", "key", "lane", "latest", "over",
+        "dialled_at", "freed_at", "handshake_s", "has_spoken", "key", "lane", "latest", "over",
     )  # fmt: skip
 
     def __init__(
         self,
         services: Services,
-        key: object,
+        key: SocketKey,
         upgrade: RealtimeCall,
         *,
         client: Client,
         register: Callable[[UpstreamWebSocket], None],
         forget: Callable[["ResponseSocket"], None],
     ) -> None:
-        """``key``: requests with the same one can use it. ``client``: for whom it is dialled. ``register`` is told of
-        its connection, before that is dialled, and ``forget`` of its end."""
+        """``client``: for whom it is dialled. ``register`` is told of its connection, before that is dialled, and
+        ``forget`` of its end."""
         self._services = services
         self.key = key
         self._forget = forget
@@ -85,6 +95,8 @@ class ResponseSocket:
         #: When it was dialled, in monotonic seconds; and how long that took, with the upgrade.
         self.dialled_at = 0.0
         self.handshake_s = 0.0
+        #: When its latest response was over, in monotonic seconds.
+        self.freed_at = 0.0
         #: Its provider has sent a message.
         self.has_spoken = False
         #: It has ended: nothing comes or goes any more.
@@ -104,6 +116,17 @@ class ResponseSocket:
     def idle(self) -> bool:
         """Whether it is open and nobody uses it."""
         return self._user is None and self._wire is not None and not self.over
+
+    @property
+    def has_more(self) -> bool:
+        """Whether more of the provider's has come than was handed over."""
+        wire = self._wire
+        return wire is not None and (self._backlog.waits or wire.unread or wire.held > 0)
+
+    @property
+    def awaiting(self) -> bool:
+        """Whether it was pinged and its provider gave no sign of life since: it may be dead."""
+        return self._keepalive is not None and self._keepalive.awaiting
 
     @property
     def held(self) -> int:
@@ -141,6 +164,7 @@ class ResponseSocket:
     def pause(self) -> None:
         """Pause the provider."""
         self._pipe.pause_reading()
+        self._await_no_more()
 
     def resume(self, now: float) -> None:
         """Resume the provider."""
@@ -150,6 +174,7 @@ class ResponseSocket:
     def free(self, now: float) -> None:
         """Its user needs it no more: the response is over."""
         self._user = None
+        self.freed_at = now
         self.resume(now)
 
     def abort(self, now: float) -> None:
@@ -186,7 +211,8 @@ class ResponseSocket:
         if outcome.rest:  # nothing was asked for yet
             self._user = None
             self.receive_data(outcome.rest, now)
-            if self.over:
+            if self.over or self.has_more:
+                self._end(None, now, code=_NORMAL)
                 user.socket_failed(_lost("the provider spoke before it was asked"), now)
                 return
             self._user = user
@@ -198,7 +224,8 @@ class ResponseSocket:
         wire, turns = self._wire, self._services.turns
         if self.over or wire is None:
             return
-        self._hear(now)
+        self._heard = now
+        self._await_no_more()
         left = turns.left
         if left <= 0:
             wire.keep(data)
@@ -237,7 +264,7 @@ class ResponseSocket:
             self._on_lost(reason, now)
 
     def data_sent(self, outstanding: int, now: float) -> None:
-        self._hear(now)
+        # No sign of life: it is our own kernel that took them.
         if outstanding or self.over:
             return
         if self._keepalive is not None and self._keepalive.ping_unsent:
@@ -251,6 +278,7 @@ class ResponseSocket:
 
     def hold_peer(self) -> None:
         self._pipe.hold_peer()
+        self._await_no_more()
 
     def resume_peer(self, now: float) -> None:
         self._resumed = now
@@ -269,6 +297,8 @@ class ResponseSocket:
         self._pipe.write(self._wire.ping(), now)
 
     def peer_dead(self, now: float) -> None:
+        if not self._pipe.reading:  # memory is short: the pong cannot be read
+            return
         within_s = self._services.config.timeouts.pong_s
         self._end(_lost(f"the provider gave no sign of life within {within_s:g} s of a ping"), now, abort=True)
 
@@ -279,8 +309,8 @@ class ResponseSocket:
         if self._user is not None:
             self._user.dial_begun(now)
 
-    def _hear(self, now: float) -> None:
-        self._heard = now
+    def _await_no_more(self) -> None:
+        """The provider gave a sign of life, or is paused and cannot give one."""
         if self._keepalive is not None and self._keepalive.awaiting:
             self._keepalive.stop_waiting()
 
@@ -289,8 +319,6 @@ class ResponseSocket:
         assert self._wire is not None
         if self._pipe.outstanding < self._services.config.limits.send_high_water_bytes:
             self._pipe.write(self._wire.pong(payload), now)
-        if self._user is not None:
-            self._user.sign_of_life(now)
 
     def _hand_over(self, messages: list[bytes], now: float) -> None:
         if self._user is not None:

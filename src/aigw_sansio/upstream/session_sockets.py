@@ -4,10 +4,11 @@ Decides: which of them a request uses, how many there are, how long one is used,
 refused one is asked over HTTP alone. Must not know: what a request asks, and how a response is read from a socket.
 
 A socket carries one response at a time, and its provider remembers the latest. So a request uses the one whose latest
-response it goes on from, else the last one of its lane, else one that no lane needs; else it dials.
+response it goes on from, else the last one of its lane, else one that no lane needs; else it dials. One whose pong is
+awaited may be dead, and is used by nobody until it has come.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Final
 
 from ..engine.client import Client
@@ -15,7 +16,7 @@ from ..engine.services import Services
 from ..ids import Lineage
 from ..origin import Origin
 from ..providers.realtime import RealtimeCall
-from .response_socket import ResponseSocket
+from .response_socket import ResponseSocket, SocketKey
 from .websocket import UpstreamWebSocket
 
 #: A socket is used for new requests so long, in seconds: providers close it after 60 minutes, one after 25.
@@ -25,6 +26,8 @@ _SHORTER_AGE_S: Final = {"grok": 24 * 60.0}
 _REST_S: Final = 60.0
 #: So many refusals are remembered.
 _MOST_RESTS: Final = 16
+#: The fields that say whose key it is.
+_CREDENTIALS: Final = frozenset({b"authorization", b"api-key"})
 #: Descriptors of the process that such sockets leave for others.
 _LEFT: Final = 32
 
@@ -69,17 +72,28 @@ class SessionSockets:
             return False
         return now >= self._rests.get(origin, now)
 
-    def find(self, key: Hashable, lineage: Lineage, provider: str, now: float) -> ResponseSocket | None:
-        """The idle socket for a request; ``None``: it needs another one."""
+    def has_heard(self, origin: Origin) -> bool:
+        """Whether a socket that is open to ``origin`` has had a message."""
+        return any(socket.has_spoken and socket.key.origin == origin for socket in self._sockets)
+
+    def find(self, key: SocketKey, lineage: Lineage, provider: str, now: float) -> ResponseSocket | None:
+        """The idle socket for a request; ``None``: it needs another one. Those that are no longer used are closed: the
+        old ones, and those of another credential that were idle as long as a pool keeps a connection. Several keys of a
+        provider go in turn, so not sooner."""
+        idle_since = now - self._services.config.timeouts.pool_idle_s
         newest = now - _SHORTER_AGE_S.get(provider, _MOST_AGE_S)
         best, rank = None, 0
-        for socket in [socket for socket in self._sockets if socket.key == key and socket.idle]:
-            if socket.dialled_at < newest:
+        for socket in [socket for socket in self._sockets if socket.idle]:
+            if socket.key != key:
+                if socket.freed_at <= idle_since and _is_of_another_key(socket.key, key):
+                    socket.close(now)
+            elif socket.dialled_at < newest or socket.has_more:  # nobody asked for what has come
                 socket.close(now)
-            elif (fits := self._fits(socket, lineage)) > rank:
+            elif not socket.awaiting and (fits := self._fits(socket, lineage)) > rank:
                 best, rank = socket, fits
         if best is None and len(self._sockets) >= self._services.config.limits.responses_at_once_per_connection:
-            best = next((socket for socket in self._sockets if socket.key == key and socket.idle), None)
+            usable = (one for one in self._sockets if one.key == key and one.idle and not one.awaiting)
+            best = next(usable, None)
         if best is not None:
             del self._sockets[best]
             self._sockets[best] = None
@@ -87,13 +101,13 @@ class SessionSockets:
         return best
 
     def dial(
-        self, key: Hashable, upgrade: RealtimeCall, lineage: Lineage, client: Client, now: float
+        self, key: SocketKey, upgrade: RealtimeCall, lineage: Lineage, client: Client, now: float
     ) -> ResponseSocket:
-        """A new socket. Call its ``dial`` next. An idle one of another key may be closed for it."""
+        """A new socket. Call its ``dial`` next. An idle one may be closed for it: of another key, or perhaps dead."""
         if len(self._sockets) >= self._services.config.limits.responses_at_once_per_connection:
-            idle = next((socket for socket in self._sockets if socket.idle), None)
-            if idle is not None:
-                idle.close(now)
+            idle = [socket for socket in self._sockets if socket.idle]
+            if idle:
+                next((socket for socket in idle if socket.awaiting), idle[0]).close(now)
         socket = ResponseSocket(
             self._services, key, upgrade, client=client, register=self._register, forget=self._forget
         )
@@ -110,3 +124,12 @@ class SessionSockets:
 
     def _forget(self, socket: ResponseSocket) -> None:
         self._sockets.pop(socket, None)
+
+
+def _is_of_another_key(one: SocketKey, other: SocketKey) -> bool:
+    """Whether both are for the same requests of a provider, but with another credential."""
+    return one.origin == other.origin and one.target == other.target and _credential(one) != _credential(other)
+
+
+def _credential(key: SocketKey) -> list[bytes]:
+    return [value for name, value in key.headers if name in _CREDENTIALS]

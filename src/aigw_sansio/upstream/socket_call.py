@@ -7,6 +7,9 @@ The body is a stream of events as over HTTP, made of the messages, so everything
 before the first event is the response that it would have been over HTTP. Then, too, the request is sent again if the
 provider does not know what it goes on from, now with all that was said before; or if the socket is too old, over
 another one.
+
+Messages name no request. So a socket is used again only if nothing can follow: after a response that ended well, or a
+plain refusal. Before its first event a response has not begun, whatever else comes.
 """
 
 from collections.abc import Sequence
@@ -33,7 +36,7 @@ from .response_messages import (
     read_message,
     whole_request,
 )
-from .response_socket import ResponseSocket
+from .response_socket import ResponseSocket, SocketKey
 from .session_sockets import SessionSockets
 
 _STREAM: Final[Headers] = [(b"content-type", b"text/event-stream")]
@@ -54,7 +57,8 @@ class SocketCall:
 
     __slots__ = (
         "_client", "_connect_timeout_s", "_handler", "_has_begun", "_http", "_is_short", "_lineage", "_members",
-        "_over", "_paused", "_request", "_sent", "_services", "_socket", "_sockets", "_source", "_timer", "_tries",
+        "_over", "_paused", "_request", "_reused", "_sent", "_services", "_socket", "_sockets", "_source",
+        "_timer", "_tries",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +87,7 @@ class SocketCall:
         self._socket: ResponseSocket | None = None
         self._timer = NO_TIMER
         self._tries = 0  # sockets that it was sent on
+        self._reused = False  # the socket has carried others
         self._paused = False
         self._sent = False  # the handler was told that the request is
         self._is_short = False  # the request that was sent leaves to the provider what was said before
@@ -133,10 +138,9 @@ class SocketCall:
         self._timer.close()
         socket, self._socket = self._socket, None
         if socket is not None:
-            if (
-                self._tries and not socket.has_spoken
-            ):  # it was asked and said nothing: perhaps no provider listens there
-                self._sockets.rest(self._request.origin, now)
+            origin = self._request.origin
+            if self._sent and not socket.has_spoken and not self._sockets.has_heard(origin):
+                self._sockets.rest(origin, now)  # it was asked and said nothing: perhaps no provider listens there
             socket.abort(now)
 
     # -- placing ------------------------------------------------------------------------------------------------
@@ -144,7 +148,7 @@ class SocketCall:
     def _place(self, now: float) -> None:
         request = self._request
         headers = [field for field in request.request.headers if field[0] not in _OF_ONE_REQUEST]
-        key = (request.origin, request.request.target, tuple(headers))
+        key = SocketKey(request.origin, request.request.target, tuple(headers))
         socket = self._sockets.find(key, self._lineage, request.provider, now) if self._members is not None else None
         if socket is not None:
             socket.take(self)
@@ -159,7 +163,7 @@ class SocketCall:
         call = self._http = self._source.open(self._request, self._handler, connect_timeout_s=self._connect_timeout_s)
         call.start(now)
 
-    def _dial(self, key: object, headers: Headers, now: float) -> None:
+    def _dial(self, key: SocketKey, headers: Headers, now: float) -> None:
         request = self._request
         upgrade = RealtimeCall(
             provider=request.provider,
@@ -181,6 +185,7 @@ class SocketCall:
 
     def _send(self, socket: ResponseSocket, reach: Reach, now: float) -> None:
         self._tries += 1
+        self._reused = reach == "reused"
         handshake_s = socket.handshake_s
         self._handler.call_placed(Placed(socket.conn, reach, handshake_s), now)
         if self._socket is not socket:
@@ -208,10 +213,6 @@ class SocketCall:
             self._sent = True
             self._handler.request_sent(now)
 
-    def sign_of_life(self, now: float) -> None:
-        if self._tries:
-            self._handler.response_activity(now)
-
     def messages_received(self, messages: list[bytes], now: float) -> None:
         socket = self._socket
         assert socket is not None
@@ -220,8 +221,13 @@ class SocketCall:
         for index, data in enumerate(messages):
             message = read_message(data)
             if not self._has_begun:
+                if message.aside:
+                    continue
                 if message.error is not None:
-                    self._refused(socket, data, message.error, now)
+                    self._refused(socket, data, message.error, messages[index + 1 :], now)
+                    return
+                if message.failed and self._reused:
+                    self._go_astray(socket, now)
                     return
                 self._has_begun = True
                 self._handler.response_head(200, _STREAM, now)
@@ -231,7 +237,8 @@ class SocketCall:
             if message.ends:
                 self._free(socket, message, messages[index + 1 :], now)
                 break
-        self._handler.response_body(b"".join(events), now)
+        if events:
+            self._handler.response_body(b"".join(events), now)
         if self._socket is None and not self._over:
             self._over = True
             self._handler.response_end(now)
@@ -243,17 +250,23 @@ class SocketCall:
     # -- inside -------------------------------------------------------------------------------------------------
 
     def _free(self, socket: ResponseSocket, message: Message, rest: Sequence[bytes], now: float) -> None:
-        """The response is over: others may use its socket, unless something came behind the end, or it is too old."""
+        """The response is over: others may use its socket if it ended well and nothing came behind the end."""
         self._socket = None
         socket.latest = message.response_id
-        if rest or (message.error is not None and message.error.code == TOO_OLD):
+        if rest or message.failed or message.error is not None:
             socket.close(now)
         else:
             socket.free(now)
 
-    def _refused(self, socket: ResponseSocket, data: bytes, error: ProviderError, now: float) -> None:
-        """The provider began no response."""
+    def _refused(
+        self, socket: ResponseSocket, data: bytes, error: ProviderError, rest: Sequence[bytes], now: float
+    ) -> None:
+        """The provider began no response. ``rest``: what came behind ``data``, which says so."""
+        has_more = bool(rest) or socket.has_more
         if error.code == NOT_FOUND and self._is_short and self._members is not None:
+            if has_more:
+                self._go_astray(socket, now)
+                return
             self._is_short = False
             socket.send(whole_request(self._members), now)
             return
@@ -268,7 +281,10 @@ class SocketCall:
                 detail = "the provider says of a new WebSocket that it is too old"
                 self._fail(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True), now)
             return
-        socket.free(now)
+        if has_more or error.status == 429 or error.status >= 500:  # perhaps a response had begun there
+            socket.close(now)
+        else:
+            socket.free(now)
         handler = self._handler
         handler.response_head(error.status, [_JSON, *error.headers], now)
         if not self._over:
@@ -277,12 +293,19 @@ class SocketCall:
             self._over = True
             handler.response_end(now)
 
+    def _go_astray(self, socket: ResponseSocket, now: float) -> None:
+        """What the provider sends is not about this request, or not only."""
+        self._socket = None
+        socket.close(now)
+        detail = "the provider sent messages of another response over its WebSocket"
+        self._fail(Fault(FaultKind.CONNECTION_LOST, Side.PROVIDER, detail, retryable=True), now)
+
     def _fail(self, fault: Fault, now: float) -> None:
         """The socket cannot be used, or carries no more of the response."""
         self._over = True
         self._timer.close()
-        if not self._tries:
-            self._sockets.rest(self._request.origin, now)
         if fault.kind is not FaultKind.POOL_TIMEOUT:  # no dial was possible: HTTP needs one, too
+            if not self._tries:
+                self._sockets.rest(self._request.origin, now)
             fault = SocketFault(kind=fault.kind, side=fault.side, detail=fault.detail, retryable=fault.retryable)
         self._handler.response_failed(fault, now)

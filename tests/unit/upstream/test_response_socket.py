@@ -1,10 +1,11 @@
 """One WebSocket to a provider: what its user is told, what the provider is sent, and that it ends once."""
 
 import pytest
-from tests.rigs.response_sockets import UPGRADE, Sockets
+from tests.rigs.response_sockets import UPGRADE, Sockets, key_of
 
 from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.effects import Close
+from aigw_sansio.engine.turns import TURN_BYTES
 from aigw_sansio.faults import Fault, FaultKind
 from aigw_sansio.ids import Lineage
 from aigw_sansio.upstream.response_socket import ResponseSocket
@@ -29,9 +30,6 @@ class User:
     def request_sent(self, now: float) -> None:
         self.told.append("sent")
 
-    def sign_of_life(self, now: float) -> None:
-        self.told.append("alive")
-
     def messages_received(self, messages: list[bytes], now: float) -> None:
         self.told += messages
 
@@ -41,7 +39,7 @@ class User:
 
 def dialled(config: Config | None = None) -> tuple[Sockets, ResponseSocket, User]:
     rig, user = Sockets(config), User()
-    socket = user.socket = rig.sockets.dial("k", UPGRADE, Lineage("a"), rig.client, 0.0)
+    socket = user.socket = rig.sockets.dial(key_of(), UPGRADE, Lineage("a"), rig.client, 0.0)
     assert socket.dial(user, 0.0)
     return rig, socket, user
 
@@ -142,7 +140,7 @@ def test_a_provider_that_speaks_first_is_not_asked() -> None:
 def test_pings_keep_it_alive_and_their_lack_of_an_answer_ends_it() -> None:
     rig, socket, user = opened(Config(timeouts=Timeouts(ping_after_s=10.0, pong_s=5.0)))
     rig.say("ping x")
-    assert user.told == ["alive"]
+    assert user.told == []
     assert rig.heard() == ["pong x"]
     rig.wait(11.0)
     assert rig.heard() == ["ping"]
@@ -153,7 +151,7 @@ def test_pings_keep_it_alive_and_their_lack_of_an_answer_ends_it() -> None:
     assert rig.heard() == ["ping"]
     rig.wait(5.0)
     assert socket.over
-    assert user.told == ["alive", FaultKind.CONNECTION_LOST]
+    assert user.told == [FaultKind.CONNECTION_LOST]
 
 
 def test_a_paused_provider_is_not_pinged() -> None:
@@ -189,3 +187,67 @@ def test_who_leaves_is_told_nothing() -> None:
     assert user.told == []
     socket.close(0.0)
     assert [effect.abort for effect in rig.effects() if isinstance(effect, Close)] == [True]
+
+
+@pytest.mark.parametrize("by", ["user", "turn", "memory"])
+def test_a_pong_that_cannot_be_read_is_not_awaited(by: str) -> None:
+    rig, socket, user = opened(Config(timeouts=Timeouts(ping_after_s=10.0, pong_s=5.0)))
+    rig.wait(10.0)
+    assert rig.heard() == ["ping"]
+    assert socket.awaiting
+    if by == "user":
+        socket.pause()
+    elif by == "turn":
+        socket.hold_peer()
+    else:
+        rig.pipes[0].squeeze(rig.now, on=True)
+    rig.wait(6.0)
+    assert not socket.over
+    assert not socket.awaiting
+    if by == "user":
+        socket.resume(rig.now)
+    elif by == "turn":
+        socket.resume_peer(rig.now)
+    else:
+        rig.pipes[0].squeeze(rig.now, on=False)
+    rig.wait(10.0)
+    assert rig.heard() == ["ping"]
+    rig.wait(5.0)
+    assert user.told == [FaultKind.CONNECTION_LOST]
+
+
+def test_a_pong_that_was_not_read_in_time_may_have_come() -> None:
+    rig, socket, _ = opened(Config(timeouts=Timeouts(ping_after_s=10.0, pong_s=5.0)))
+    for begin, end in ((socket.pause, socket.resume), (socket.hold_peer, socket.resume_peer)):
+        rig.wait(10.0)
+        assert rig.heard() == ["ping"]
+        rig.wait(4.0)
+        begin()
+        end(rig.now)
+        rig.wait(1.0)
+        assert not socket.over
+        rig.say("pong")
+
+
+def test_what_our_own_kernel_takes_is_no_sign_of_life() -> None:
+    rig, socket, user = opened(Config(timeouts=Timeouts(ping_after_s=10.0, pong_s=5.0)))
+    rig.wait(10.0)
+    assert rig.heard() == ["ping"]
+    rig.wait(4.0)
+    socket.send(b"[]", rig.now)
+    assert rig.heard() == ["[]"]
+    assert socket.awaiting
+    rig.wait(1.0)
+    assert user.told == ["sent", FaultKind.CONNECTION_LOST]
+
+
+@pytest.mark.parametrize("turn", [0, TURN_BYTES])
+@pytest.mark.parametrize("said", [b"\x81\x02hi", b"\x81\x02h", b"\x81"])
+def test_a_provider_that_speaks_first_is_not_asked_whatever_is_left_of_the_turn(said: bytes, turn: int) -> None:
+    rig, socket, user = dialled()
+    rig.pipes[0].connected("http/1.1", 0.0)
+    rig.heard()
+    rig.services.turns.left = turn
+    rig.pipes[0].receive_data(rig.providers[0].switch(101, []) + said, 0.0)
+    assert user.told == [FaultKind.CONNECTION_LOST]
+    assert socket.over

@@ -1,12 +1,15 @@
 """Which WebSocket of a session a request uses, how many there are, and for how long."""
 
-from tests.rigs.response_sockets import ORIGIN, UPGRADE, Sockets
+from tests.rigs.response_sockets import ORIGIN, UPGRADE, Sockets, key_of
 
-from aigw_sansio.config import Config, Limits
+from aigw_sansio.config import Config, Limits, Timeouts
 from aigw_sansio.effects import Close, Connect
 from aigw_sansio.faults import Fault
 from aigw_sansio.ids import Lineage
-from aigw_sansio.upstream.response_socket import ResponseSocket
+from aigw_sansio.upstream.response_socket import ResponseSocket, SocketKey
+
+KEY = key_of()
+ANOTHER = key_of(beta=b"x")
 
 
 class User:
@@ -24,9 +27,6 @@ class User:
     def request_sent(self, now: float) -> None:
         pass
 
-    def sign_of_life(self, now: float) -> None:
-        pass
-
     def messages_received(self, messages: list[bytes], now: float) -> None:
         pass
 
@@ -34,7 +34,7 @@ class User:
         self.failed.append(fault)
 
 
-def opened(rig: Sockets, lane: str, latest: str = "", key: str = "k") -> ResponseSocket:
+def opened(rig: Sockets, lane: str, latest: str = "", key: SocketKey = KEY) -> ResponseSocket:
     """An idle socket that was used in ``lane``."""
     socket = rig.sockets.dial(key, UPGRADE, Lineage(lane), rig.client, rig.now)
     assert socket.dial(User(), rig.now)
@@ -48,7 +48,7 @@ def test_the_one_that_knows_the_response_then_that_of_the_lane_then_one_that_no_
     rig = Sockets()
     a, b, free = opened(rig, "a", "r1"), opened(rig, "b", "r2"), opened(rig, "c")
 
-    def find(lane: str, previous: str = "", key: str = "k") -> ResponseSocket | None:
+    def find(lane: str, previous: str = "", key: SocketKey = KEY) -> ResponseSocket | None:
         return rig.sockets.find(key, Lineage(lane, previous), "openai", rig.now)
 
     assert find("b", "r1") is a  # and its lane is b now
@@ -56,7 +56,7 @@ def test_the_one_that_knows_the_response_then_that_of_the_lane_then_one_that_no_
     a.lane = "a"
     assert find("b") is b
     assert find("d") is free
-    assert find("d", key="another key") is None
+    assert find("d", key=ANOTHER) is None
     busy = User()
     free.take(busy)
     assert find("e") is None  # the others remember responses that their lanes may go on from
@@ -66,10 +66,10 @@ def test_the_one_that_knows_the_response_then_that_of_the_lane_then_one_that_no_
 def test_at_the_limit_one_that_a_lane_needs_is_used_and_one_of_another_key_is_closed() -> None:
     rig = Sockets(Config(limits=Limits(responses_at_once_per_connection=2)))
     a, b = opened(rig, "a", "r1"), opened(rig, "b", "r2")
-    assert rig.sockets.find("k", Lineage("c"), "openai", 0.0) is a
-    assert rig.sockets.find("other", Lineage("c"), "openai", 0.0) is None
+    assert rig.sockets.find(KEY, Lineage("c"), "openai", 0.0) is a
+    assert rig.sockets.find(ANOTHER, Lineage("c"), "openai", 0.0) is None
     rig.effects()
-    another = rig.sockets.dial("other", UPGRADE, Lineage("c"), rig.client, 0.0)
+    another = rig.sockets.dial(ANOTHER, UPGRADE, Lineage("c"), rig.client, 0.0)
     another.dial(User(), 0.0)
     assert b.over
     assert not a.over
@@ -80,11 +80,11 @@ def test_an_old_socket_gets_no_new_request() -> None:
     rig = Sockets()
     socket, other = opened(rig, "a", "r1"), opened(rig, "b", "r2")
     later = 25 * 60.0
-    assert rig.sockets.find("k", Lineage("a", "r1"), "openai", later) is socket
-    assert rig.sockets.find("k", Lineage("a", "r1"), "grok", later) is None
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", later) is socket
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "grok", later) is None
     assert socket.over
     assert other.over
-    assert rig.sockets.find("k", Lineage("a", "r1"), "openai", later) is None
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", later) is None
 
 
 def test_after_a_refusal_none_is_dialled_for_a_minute() -> None:
@@ -113,7 +113,7 @@ def test_what_waits_on_a_connection_is_counted_beside_what_is_held() -> None:
 def test_the_end_of_the_session_closes_all() -> None:
     rig = Sockets()
     idle = opened(rig, "a")
-    dialled = rig.sockets.dial("k", UPGRADE, Lineage("b"), rig.client, 0.0)
+    dialled = rig.sockets.dial(KEY, UPGRADE, Lineage("b"), rig.client, 0.0)
     dialled.dial(User(), 0.0)
     rig.effects()
     rig.sockets.close(0.0)
@@ -122,3 +122,57 @@ def test_the_end_of_the_session_closes_all() -> None:
     assert [effect.abort for effect in rig.effects() if isinstance(effect, Close)] == [False, True]
     assert rig.heard(0) == ["close 1000"]
     assert rig.sockets.held == 0
+
+
+def test_one_that_may_be_dead_gets_no_request() -> None:
+    rig = Sockets(Config(limits=Limits(responses_at_once_per_connection=2), timeouts=Timeouts(ping_after_s=10.0)))
+    a = opened(rig, "a", "r1")
+    rig.wait(5.0)
+    b = opened(rig, "b", "r2")
+    rig.wait(5.0)
+    assert rig.heard(0) == ["ping"]
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", rig.now) is b  # no more may be dialled
+    b.take(User())
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", rig.now) is None
+    rig.say("pong", number=0)
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", rig.now) is a
+    rig.wait(10.0)
+    assert rig.heard(0) == ["ping"]
+    assert a.awaiting
+    rig.sockets.dial(KEY, UPGRADE, Lineage("a"), rig.client, rig.now)
+    assert a.over  # it makes room
+
+
+def test_one_on_which_something_has_come_gets_no_request() -> None:
+    rig = Sockets()
+    a = opened(rig, "a", "r1")
+    rig.receive(b"\x81")
+    assert rig.sockets.find(KEY, Lineage("a", "r1"), "openai", 0.0) is None
+    assert a.over
+
+
+def test_those_of_another_credential_end_when_they_were_idle_for_long() -> None:
+    rig = Sockets()
+    old, other, path = opened(rig, "a"), opened(rig, "b", key=ANOTHER), opened(rig, "c", key=key_of(target=b"/x"))
+    new = key_of(b"Bearer new")
+    later = Timeouts().pool_idle_s
+    rig.sockets.find(new, Lineage("d"), "openai", later - 1)
+    assert not old.over
+    rig.sockets.find(KEY, Lineage("d"), "openai", later)
+    assert not other.over  # it has the same credential
+    rig.sockets.find(new, Lineage("d"), "openai", later)
+    assert (old.over, other.over, path.over) == (True, True, False)
+
+
+def test_whether_a_provider_has_spoken() -> None:
+    rig = Sockets()
+    socket = opened(rig, "a")
+    assert not rig.sockets.has_heard(ORIGIN)
+    socket.has_spoken = True
+    assert rig.sockets.has_heard(ORIGIN)
+    socket.close(0.0)
+    assert not rig.sockets.has_heard(ORIGIN)
+
+
+def test_a_key_shows_no_credential() -> None:
+    assert repr(key_of(b"Bearer canary")) == "SocketKey('provider.test')"

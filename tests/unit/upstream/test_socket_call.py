@@ -7,8 +7,9 @@ from tests.rigs.response_sockets import ORIGIN, Sockets
 
 from aigw_sansio.config import Config, Timeouts
 from aigw_sansio.effects import Close, Connect
+from aigw_sansio.engine.turns import PORTION_EVENTS
 from aigw_sansio.exchanges.source import Call, Placed
-from aigw_sansio.faults import Fault, FaultKind, SocketFault
+from aigw_sansio.faults import Fault, FaultKind, Side, SocketFault
 from aigw_sansio.ids import Lineage
 from aigw_sansio.providers.cache_use import CacheUse
 from aigw_sansio.providers.call import ProviderCall
@@ -24,6 +25,7 @@ HEADERS: Headers = [(b"authorization", b"Bearer k"), (b"content-type", b"applica
 CREATED = '{"type":"response.created"}'
 COMPLETED = '{"type":"response.completed","response":{"id":"r1"}}'
 NOT_FOUND = '{"type":"error","status":400,"error":{"code":"previous_response_not_found"}}'
+FAILED = '{"type":"response.failed","response":{"id":"r0"}}'
 TOO_OLD = '{"type":"error","status":400,"error":{"code":"websocket_connection_limit_reached"}}'
 
 
@@ -132,13 +134,12 @@ def test_what_it_does_not_remember_is_sent_whole(lineage: Lineage) -> None:
 
 
 def test_after_a_failure_it_remembers_nothing() -> None:
-    for last in ('{"type":"response.failed","response":{"id":"r2"}}', '{"type":"error","error":{}}'):
-        rig, _ = after_one()
-        rig.ask(SECOND)
-        rig.heard()
-        rig.say(last)
-        rig.ask(SECOND)
-        assert rig.heard() == [WHOLE]
+    rig, _ = after_one()
+    rig.ask(SECOND)
+    rig.heard()
+    rig.say('{"type":"error","status":400,"error":{}}')
+    rig.ask(SECOND)
+    assert rig.heard() == [WHOLE]
 
 
 def test_grok_is_sent_all_of_it() -> None:
@@ -324,10 +325,142 @@ def test_it_pauses_the_provider_and_frees_it_at_the_end() -> None:
     call.resume(0.0)
 
 
-def test_a_ping_is_a_sign_of_life_of_the_response() -> None:
+def test_a_ping_is_no_part_of_a_response() -> None:
     rig = Asking(config=Config(timeouts=Timeouts(ping_after_s=1000.0)))
     handler = rig.ask()
     rig.connect()
     rig.heard()
     rig.say("ping x")
-    assert handler.told == ["dialled", "sent", "activity"]
+    assert rig.heard() == ["pong x"]
+    assert handler.told == ["dialled", "sent"]  # the clocks of a response run on, which a dead one may stop
+
+
+@pytest.mark.parametrize("last", [FAILED, '{"type":"response.cancelled"}', '{"type":"error","error":{}}'])
+def test_after_a_bad_end_its_socket_is_used_no_more(last: str) -> None:
+    rig, _ = after_one()
+    rig.ask(SECOND)
+    rig.heard()
+    rig.say(CREATED)
+    rig.say(last)
+    handler = rig.ask()
+    assert len(rig.pipes) == 2
+    rig.say(FAILED, number=0)  # late: of the one before
+    rig.connect()
+    rig.heard()
+    rig.say(COMPLETED)
+    assert handler.told == ["dialled", "sent", 200, event(COMPLETED), "end"]
+
+
+@pytest.mark.parametrize(("status", "dials"), [(400, 1), (404, 1), (429, 2), (500, 2)])
+def test_after_a_plain_refusal_its_socket_is_used_again(status: int, dials: int) -> None:
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(refusal := f'{{"type":"error","status":{status},"error":{{}}}}')
+    assert handler.told[2:] == [status, refusal, "end"]
+    rig.ask()
+    assert len(rig.pipes) == dials
+
+
+def test_what_comes_behind_a_refusal_ends_the_socket() -> None:
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say('{"type":"error","status":400,"error":{}}', FAILED)
+    assert handler.told[2] == 400
+    rig.ask()
+    assert len(rig.pipes) == 2
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(NOT_FOUND, FAILED)  # nothing of what follows would be known to be the response
+    assert isinstance(handler.told[-1], SocketFault)
+    assert handler.told[:-1] == ["reused", "sent"]
+    assert rig.heard() == ["close 1000"]
+
+
+def test_a_bad_end_that_comes_first_is_not_of_this_response() -> None:
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(FAILED)
+    fault = handler.told[-1]
+    assert isinstance(fault, SocketFault)
+    assert fault.kind is FaultKind.CONNECTION_LOST
+    assert handler.told[:-1] == ["reused", "sent"]
+    assert rig.heard() == ["close 1000"]
+    rig = Asking()
+    handler = rig.ask()
+    rig.connect()
+    rig.heard()
+    rig.say(FAILED)  # nobody was before
+    assert handler.told == ["dialled", "sent", 200, event(FAILED), "end"]
+
+
+def test_what_is_read_in_a_later_turn_is_behind_the_end_too() -> None:
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(*[CREATED] * (PORTION_EVENTS - 1), COMPLETED, FAILED, turn=1)
+    assert handler.told[-1] == "end"
+    rig.ask(SECOND)
+    assert len(rig.pipes) == 2
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(*["ping x"] * (PORTION_EVENTS - 1), NOT_FOUND, CREATED, turn=1)
+    assert isinstance(handler.told[-1], SocketFault)
+
+
+def test_what_is_of_no_response_begins_none() -> None:
+    aside = '{"type":"codex.rate_limits"}'
+    rig, _ = after_one()
+    handler = rig.ask(SECOND)
+    rig.heard()
+    rig.say(aside, NOT_FOUND)
+    assert rig.heard() == [WHOLE]
+    rig.say(aside)
+    limited = '{"type":"error","error":{"code":"rate_limit_exceeded"},"headers":{"retry-after":7}}'
+    rig.say(limited)
+    assert handler.told == ["reused", "sent", 429, limited, "end"]
+    rig = Asking()
+    handler = rig.ask()
+    rig.connect()
+    rig.heard()
+    rig.say(aside, CREATED, aside)
+    assert handler.told == ["dialled", "sent", 200, event(CREATED, aside)]
+
+
+def test_who_leaves_one_of_several_sockets_leaves_the_others_their_way() -> None:
+    rig, _ = after_one()
+    busy = rig.ask(SECOND)
+    handler = rig.ask(Lineage("b"))
+    rig.connect()
+    assert handler.told == ["dialled"]
+    rig.heard()
+    assert handler.call is not None
+    handler.call.cancel(rig.now)  # this one has said nothing, but another one of the provider's has
+    rig.ask(Lineage("c"))
+    assert len(rig.pipes) == 3
+    assert busy.told == ["reused"]
+
+
+def test_who_leaves_before_all_is_sent_says_nothing_about_the_provider() -> None:
+    rig = Asking()
+    handler = rig.ask()
+    rig.connect()
+    assert handler.told == ["dialled"]
+    assert handler.call is not None
+    handler.call.cancel(rig.now)
+    rig.ask()
+    assert len(rig.pipes) == 2
+
+
+def test_a_dial_that_is_not_possible_says_nothing_about_the_provider() -> None:
+    rig = Asking()
+    handler = rig.ask()
+    handler.call.socket_failed(Fault(FaultKind.POOL_TIMEOUT, Side.PROVIDER, "none left", retryable=True), 0.0)  # type: ignore[union-attr]
+    fault = handler.told[-1]
+    assert isinstance(fault, Fault)
+    assert fault.kind is FaultKind.POOL_TIMEOUT
+    assert rig.sockets.may_dial(ORIGIN, 0.0)
