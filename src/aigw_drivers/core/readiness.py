@@ -162,6 +162,8 @@ class EpollReadiness:
         self._watched: dict[int, int] = {}  # and for what
         self._changed: dict[Link, None] = {}  # links that have changed their wants in this turn
         self._serving = False
+        self._stale = False  # the set may watch a socket that others closed, which nobody can take out of it
+        self._loop: asyncio.AbstractEventLoop | None = None  # that watches the set
         self._at_turn_end: Callable[[], None] | None = None
         tasks.start_soon(self._watch)
 
@@ -218,30 +220,65 @@ class EpollReadiness:
             return
         if not wanted:  # a registered socket would report a hang-up again and again, wanted or not
             del self._links[number], self._watched[number]
-            with suppress(OSError):  # closed by others: the system has forgotten it
+            try:
                 self._epoll.unregister(number)
+            except OSError:  # closed by others: the system has forgotten it, unless there is a duplicate
+                self._stale = True
             return
         if watched:
             self._epoll.modify(number, wanted)
         else:
             self._epoll.register(number, wanted)
+            self._stale |= number in self._links  # of a link whose socket others closed
         self._links[number], self._watched[number], link.number = link, wanted, number
 
     async def _watch(self) -> None:
-        with self._epoll as epoll:
-            loop = _asyncio_loop()
-            if loop is None:
-                while True:
-                    await anyio.wait_readable(epoll.fileno())
-                    self._serve()
-            loop.add_reader(epoll.fileno(), self._serve)
-            try:
+        self._loop = loop = _asyncio_loop()
+        try:
+            if loop is not None:
+                loop.add_reader(self._epoll.fileno(), self._serve)
                 await anyio.sleep_forever()
-            finally:
-                loop.remove_reader(epoll.fileno())
+            while True:
+                try:
+                    await anyio.wait_readable(self._epoll.fileno())
+                except anyio.ClosedResourceError:  # there is another set
+                    continue
+                self._serve()
+        finally:
+            if loop is not None:
+                loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+
+    def _replace(self) -> None:
+        """Watch with another set: a socket that others closed is reported for as long as a duplicate of it lives, under
+        a number that is no longer its own."""
+        try:
+            epoll = select.epoll()
+        except OSError:  # no room: the next turn tries again
+            return
+        old, self._epoll, self._stale = self._epoll, epoll, False
+        if self._loop is None:
+            anyio.notify_closing(old.fileno())
+        else:
+            self._loop.remove_reader(old.fileno())
+            self._loop.add_reader(epoll.fileno(), self._serve)
+        old.close()
+        links = list(self._links.values())
+        self._links.clear()
+        self._watched.clear()
+        for link in links:
+            self._watch_or_report(link)
+
+    def _watch_or_report(self, link: Link) -> None:
+        try:
+            self._watch_for(link)
+        except (OSError, ValueError) as exc:  # ValueError: the number of a closed socket
+            report(exc, "the readiness of a socket")
 
     def _serve(self) -> None:
         """Serve one turn."""
+        if self._stale:
+            self._replace()
         self._serving = True
         try:
             self._call_back()
@@ -249,17 +286,16 @@ class EpollReadiness:
             self._serving = False
             changed, self._changed = self._changed, {}
             for link in changed:
-                try:
-                    self._watch_for(link)
-                except (OSError, ValueError) as exc:  # ValueError: the number of a closed socket
-                    report(exc, "the readiness of a socket")
+                self._watch_or_report(link)
 
     def _call_back(self) -> None:
         links = self._links
         events = self._epoll.poll(0, _EVENTS_PER_TURN)
         self._turn.alone = len(events) == 1
         if len(events) > 1:
-            self._turn.begin([links[number] for number, mask in events if mask & ~select.EPOLLOUT])
+            self._turn.begin(
+                [link for number, mask in events if mask & ~select.EPOLLOUT and (link := links.get(number)) is not None]
+            )
         for number, mask in events:
             link = links.get(number)  # None if an earlier callback of this turn released it
             if link is None:

@@ -51,6 +51,12 @@ class Watch:
             def poll(_, timeout: float, most: int) -> list[tuple[int, int]]:
                 return real.poll(timeout, most)
 
+            def fileno(_) -> int:
+                return real.fileno()
+
+            def close(_) -> None:
+                real.close()
+
         readiness._epoll = Noted()  # type: ignore[assignment]
 
 
@@ -294,3 +300,57 @@ def test_a_loop_gives_the_number_of_a_socket_that_others_have_closed_to_the_next
             readiness.forget(link)
 
     in_loop(work, new)
+
+
+@needs_epoll
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("number_goes_on", [False, True])
+async def test_a_socket_that_others_have_closed_and_of_which_a_duplicate_lives_is_watched_no_more(
+    number_goes_on: bool,
+) -> None:
+    read: list[int] = []
+    heard = anyio.Event()
+
+    def on_readable(link: Link) -> None:
+        assert isinstance(link.socket, socket.socket)
+        read.append(link.conn)
+        link.socket.recv(100)
+        heard.set()
+
+    old, peer = socket.socketpair()
+    pairs = [socket.socketpair() for _ in range(2)]
+    for sock in (old, *(ours for ours, _ in pairs)):
+        sock.setblocking(False)
+    lost = Link(ConnId(1), old)
+    async with anyio.create_task_group() as tasks:
+        readiness = EpollReadiness(tasks, Turn(), on_readable, lambda link: None)
+        await anyio.wait_all_tasks_blocked()
+        readiness.start_reading(lost)
+        if not number_goes_on:
+            readiness.start_reading(Link(ConnId(2), pairs[0][0]))
+        number = old.fileno()
+        duplicate = old.dup()
+        old.close()
+        if number_goes_on:
+            fresh = socket.socket(fileno=pairs[0][0].detach())
+            taken = fresh.dup()
+            fresh.close()
+            assert taken.fileno() == number
+            pairs[0] = taken, pairs[0][1]
+            readiness.start_reading(Link(ConnId(2), taken))
+        readiness.forget(lost)
+        lost.socket = None
+        readiness.start_reading(Link(ConnId(3), pairs[1][0]))
+        for sender in (peer, *(theirs for _, theirs in pairs)):
+            sender.send(b"x")
+        readiness._serve()
+        assert sorted(read) == [2, 3]
+        assert readiness._epoll.poll(0) == []  # nothing is reported that nobody reads
+        heard = anyio.Event()
+        pairs[0][1].send(b"x")
+        with anyio.fail_after(60):
+            await heard.wait()  # the loop watches the set that is used now
+        assert sorted(read) == [2, 2, 3]
+        tasks.cancel_scope.cancel()
+    for sock in (duplicate, peer, *(sock for pair in pairs for sock in pair)):
+        sock.close()
