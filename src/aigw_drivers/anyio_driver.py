@@ -262,7 +262,7 @@ class AnyioDriver(Door):
     def _open_client(
         self, sock: ByteSocket, peer: str, local: str | None, pipe: TlsPipe | None, alpn: str | None = None
     ) -> ConnId | None:
-        """A client's connection for the engine; ``None`` if the engine raised. ``alpn``: of a TLS that is not ours."""
+        """A client's connection for the engine; ``None``: it cannot be served. ``alpn``: of a TLS that is not ours."""
         self._now = self._clock()
         try:
             chosen = alpn if pipe is None else pipe.alpn
@@ -274,7 +274,13 @@ class AnyioDriver(Door):
         link = self._links[conn] = Link(conn, sock, pipe)
         if self._draining:
             self._late.add(conn)
-        self._start(link)
+        try:
+            self._start(link)
+        except (OSError, ValueError) as exc:  # the system has no room to watch it, or others closed it
+            logger.error("cannot serve a client: %s", failure_text(exc))
+            self._abort(link, failure_text(exc))
+            self._execute_effects()
+            return None
         return conn
 
     def _start(self, link: Link) -> None:

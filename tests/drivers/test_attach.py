@@ -1,6 +1,8 @@
 """Connections that others accepted, and listening sockets that others bound."""
 
 import contextlib
+import errno
+import select
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -19,6 +21,9 @@ from tests.rigs.live_gateway import PATH, chat
 
 from aigw_drivers import AnyioDriver, ServerSettings, Settings, running
 from aigw_drivers.client import Client, ConnectionLost, WebSocketClient
+from aigw_drivers.core.link import Link
+from aigw_drivers.core.readiness import EpollReadiness
+from aigw_drivers.core.sockets import listen
 from aigw_drivers.loopback import LoopbackProvider
 from aigw_sansio import Config, ConnId, Event, Gateway, ProviderSettings, SessionOpened
 
@@ -271,3 +276,40 @@ async def test_a_socket_that_does_not_listen_is_an_error() -> None:
         with pytest.raises(ValueError, match=r"127\.0\.0\.1:\d+ is no listening stream socket"):
             async with running(settings(), sockets=[bound]):
                 pytest.fail("it runs")
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="there is no epoll")
+async def test_a_client_that_the_system_cannot_watch_is_closed_and_ends_nobody_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = False
+    watch = EpollReadiness._watch_for
+
+    def watch_for(readiness: EpollReadiness, link: Link) -> None:
+        if link.wants_read and not room:
+            raise OSError(errno.ENOSPC, "no room")
+        watch(readiness, link)
+
+    monkeypatch.setattr(EpollReadiness, "_watch_for", watch_for)
+    listener = listen(TCP, 0)
+    port = listener[0].socket.getsockname()[1]
+    gateway = Gateway(Config(), b"a seed of sixteen", 0.0)
+    driver = AnyioDriver(gateway)
+    with anyio.fail_after(PATIENCE_S):
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(driver.serve, listener)
+            with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError, OSError)):
+                async with await anyio.connect_tcp(TCP, port) as refused:
+                    await refused.receive()
+            assert "cannot serve a client" in caplog.text
+            ours, theirs = socket.socketpair()
+            with theirs, pytest.raises(RuntimeError, match="cannot be served"):
+                await driver.attach(ours)
+            assert ours.fileno() == -1
+            assert not driver._links
+            assert gateway.snapshot()["connections"] == 0
+            room = True
+            async with await anyio.connect_tcp(TCP, port) as stream:
+                await stream.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+                assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            tasks.cancel_scope.cancel()

@@ -96,7 +96,7 @@ class Door(Transfer):
 
         ``peer`` and ``local`` are its addresses, ``alpn`` the protocol that TLS chose; what is left out is asked of
         ``connection``. Call it in the loop that runs :meth:`serve`. Raises :class:`RuntimeError` if the driver does not
-        serve, and :class:`OSError` if a socket is not connected.
+        serve or cannot serve it, and :class:`OSError` if a socket is not connected.
         """
         if self._token is None:
             raise RuntimeError("the driver does not serve")
@@ -105,7 +105,7 @@ class Door(Transfer):
             found.socket, peer or found.peer, local or found.local, alpn or found.alpn, found.on_closed
         )
         if conn is None:
-            raise RuntimeError("the engine did not take the connection; the log says why")
+            raise RuntimeError("the connection cannot be served; the log says why")
         return conn
 
     def _begin(self, listeners: Sequence[Listener]) -> None:
@@ -123,7 +123,7 @@ class Door(Transfer):
     async def _adopt(
         self, sock: socket.socket, peer: str, local: str | None, alpn: str | None, gone: Callable[[], None] | None
     ) -> ConnId | None:
-        """Give a connected socket to the engine; ``None`` if that raised. ``gone`` is called when it is closed."""
+        """Give a connected socket to the engine; ``None``: it cannot be served. ``gone``: called when it is closed."""
 
     def _execute(self, effect: Effect) -> None:
         if not (self._hosted and self._hosted.carry_out(effect)):
