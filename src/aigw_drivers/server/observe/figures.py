@@ -7,10 +7,12 @@ Theory of operation. Workers of one server have a file together, which has no na
 has a region for each worker, which only that one writes, through memory that it shares with the file. So an addition is
 an addition, the kernel keeps it however the worker ends, its successor goes on from there, and any other may read all
 regions at any time without asking. A record of a region is a name and its numbers, and is never moved or removed; the
-region says at its start how far the records go, so one that was not written to its end is none.
+region says at its start how far the records go, so one that was not written to its end is none. Names are few, so a
+region has room for them; if it has none, what would be counted there is told once and left out.
 """
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -18,14 +20,18 @@ from mmap import mmap
 from struct import Struct
 from typing import Final, TypeAlias
 
+logger = logging.getLogger("aigw.serve")
+
 Name: TypeAlias = tuple[str, ...]
 #: Numbers by name.
 Told: TypeAlias = Mapping[Name, Sequence[float]]
 #: A name, the place of its first number, and how many it has.
 _Record: TypeAlias = tuple[Name, int, int]
 
-#: Bytes between two regions. Only what is written takes memory.
-_REGION: Final = 1 << 30
+#: Bytes between two regions. Only what is written takes memory, but a limit of the size of files counts all of it.
+_REGION: Final = 1 << 24
+#: The last bytes of a region. Numbers for which there is no room are added there, and nobody reads them.
+_SPILL: Final = 1 << 16
 #: The first bytes of a region that are mapped. It is mapped anew, twice as long, when they are full.
 _FIRST: Final = 1 << 16
 #: Of a region: how many of its bytes are used.
@@ -101,8 +107,9 @@ class FiguresFile:
         (used,) = _USED.unpack(os.pread(self._file, _USED.size, start))
         data = os.pread(self._file, used, start)
         known = self._known[number]
-        known += _records(data, self._known_to[number], used)
-        self._known_to[number] = max(used, _USED.size)
+        for record in _records(data, self._known_to[number], used):
+            known.append(record)
+            self._known_to[number] = (record[1] + record[2]) * _NUMBER
         numbers = memoryview(data).cast("d")
         return {name: numbers[at : at + count] for name, at, count in known}
 
@@ -115,6 +122,7 @@ class FiguresInFile(Figures):
     def __init__(self, file: FiguresFile, number: int) -> None:
         super().__init__()
         self._file, self._number = file, number
+        self._full = False
         self._map(_FIRST)
         self._used = max(_USED.size, _USED.unpack_from(self._bytes)[0])
         while len(self._bytes) < self._used:
@@ -134,13 +142,27 @@ class FiguresInFile(Figures):
         written = json.dumps(name).encode()
         first = _padded(self._used + _HEAD.size + len(written))
         end = first + count * _NUMBER
+        if end > _REGION - _SPILL:
+            return self._spill(count)
         while len(self._bytes) < end:
             self._map(2 * len(self._bytes))
-        _HEAD.pack_into(self._bytes, self._used, len(written), count)
         self._bytes[self._used + _HEAD.size : end] = written.ljust(end - self._used - _HEAD.size, b"\0")
+        _HEAD.pack_into(self._bytes, self._used, len(written), count)
         self._used = end
         _USED.pack_into(self._bytes, 0, end)  # last: from now on others read it, and a successor goes on from here
         return first // _NUMBER
+
+    def _spill(self, count: int) -> int:
+        if count * _NUMBER > _SPILL:
+            raise ValueError(f"{count} numbers have no room; allowed are {_SPILL // _NUMBER}")
+        if not self._full:
+            self._full = True
+            logger.error(
+                "worker %d has no room for more figures: metrics and the page leave new ones out", self._number
+            )
+        if len(self._bytes) < _REGION:
+            self._map(_REGION)
+        return (_REGION - _SPILL) // _NUMBER
 
 
 def total(figures: Iterable[Told], families: Container[str]) -> dict[Name, list[float]]:
@@ -155,9 +177,12 @@ def total(figures: Iterable[Told], families: Container[str]) -> dict[Name, list[
 
 
 def _records(data: bytes | mmap, at: int, used: int) -> Iterator[_Record]:
-    """The records from the byte ``at`` to the byte ``used``."""
+    """The records from the byte ``at`` to the byte ``used``, as far as they are seen: a processor may show how far they
+    go before it shows the last one."""
     while at < used:
         length, count = _HEAD.unpack_from(data, at)
+        if not length:
+            return
         at += _HEAD.size
         name = tuple(json.loads(data[at : at + length]))
         at = _padded(at + length)

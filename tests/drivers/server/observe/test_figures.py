@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from aigw_drivers.server.observe import figures as module
 from aigw_drivers.server.observe.figures import Figures, FiguresFile, total
 
 HERE = Path("/proc/self/task").exists()
@@ -92,3 +93,52 @@ def test_a_worker_that_is_killed_takes_nothing_along() -> None:
     later = file.region(1)
     later.add(("a", "7"))
     assert [*file.read(1)["a", "7"]] == [3]
+
+
+def test_a_region_that_is_full_leaves_out_what_is_new_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_REGION", 1 << 18)
+    file = FiguresFile(2)
+    other = file.region(1)
+    other.add(("other",), 7)
+    figures = file.region(0)
+    for number in range(9000):
+        figures.add(("many", str(number)), number)
+    kept = file.read(0)
+    assert 3000 < len(kept) < 9000
+    assert all([*numbers] == [float(name[1])] for name, numbers in kept.items())
+    assert {name: [*numbers] for name, numbers in file.read(1).items()} == {("other",): [7]}
+    assert [record.message for record in caplog.records] == [
+        "worker 0 has no room for more figures: metrics and the page leave new ones out"
+    ]
+    figures.add(("many", "1"))
+    assert [*file.read(0)["many", "1"]] == [2]
+    later = file.region(0)
+    later.add(("late", "x" * 100))
+    assert set(file.read(0)) == set(kept)
+    with pytest.raises(ValueError, match="allowed are 8192"):
+        later.place(("far too many",), 30_000)
+
+
+def test_regions_are_small_enough_for_a_limit_of_the_size_of_files() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 28, before[1]))
+    try:
+        FiguresFile(8).close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_record_that_is_not_seen_yet_is_read_later() -> None:
+    file = FiguresFile(1)
+    figures = file.region(0)
+    figures.add(("a",))
+    at = figures._used
+    figures.add(("b",), 5)
+    hidden = bytes(figures._bytes[at : figures._used])
+    figures._bytes[at : figures._used] = bytes(len(hidden))  # as a processor may show it for a moment
+    assert set(file.read(0)) == {("a",)}
+    figures._bytes[at : figures._used] = hidden
+    assert {name: [*numbers] for name, numbers in file.read(0).items()} == {("a",): [1], ("b",): [5]}
