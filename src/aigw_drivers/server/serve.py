@@ -206,6 +206,7 @@ async def running(
             context=context,
         )
         if siblings is not None:
+            siblings.ask_s = lambda: run.settings.config.timeouts.ask_s
             tasks.start_soon(siblings.serve, listening.part)
         await tasks.start(run._serve, listeners)
         try:

@@ -12,11 +12,13 @@ its mailbox, so that those who wait for an answer read the end of their stream.
 
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import inf
 from mmap import mmap
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 from .observe.figures import Figures, FiguresFile
 
@@ -71,25 +73,48 @@ class Siblings:
         self._box = family.boxes[number][0]
         self._boxes = [theirs for _, theirs in family.boxes]
         self._alive = family.alive
+        self._asking: dict[bytes, _Asking] = {}
+        #: How many seconds a question of the gateway may take, which :meth:`ask` helps to answer. Replace it by what
+        #: the settings say.
+        self.ask_s: Callable[[], float] = lambda: inf
 
     async def serve(self, answer: Callable[[bytes], bytes]) -> None:
         """Answer the questions of the others until this is cancelled."""
         _emptied(self._box)  # they were for the worker before this one
         self._alive[self.number] = 1
-        async with anyio.create_task_group() as tasks:
-            while True:
-                await anyio.wait_readable(self._box)
-                for question, stream in _taken(self._box):
-                    try:
-                        told = answer(question)
-                    except Exception:
-                        logger.exception("worker %d cannot answer %r of another one", self.number, question)
-                        stream.close()
-                    else:
-                        tasks.start_soon(_tell, stream, told)
+        try:
+            async with anyio.create_task_group() as tasks:
+                while True:
+                    await anyio.wait_readable(self._box)
+                    for question, stream in _taken(self._box):
+                        try:
+                            told = answer(question)
+                        except Exception:
+                            logger.exception("worker %d cannot answer %r of another one", self.number, question)
+                            stream.close()
+                        else:
+                            tasks.start_soon(_tell, stream, told)
+                        await anyio.lowlevel.checkpoint()  # clients are served between two questions
+        finally:
+            self._alive[self.number] = 0
+            _emptied(self._box)
 
     async def ask(self, question: bytes) -> list[bytes]:
-        """The answers of all others that are alive and answer within :data:`ANSWER_S`."""
+        """The answers of all others that are alive and answer soon: within :data:`ANSWER_S`, and half of
+        :attr:`ask_s`. Who asks the same meanwhile gets the same answers."""
+        while (asking := self._asking.get(question)) is not None:
+            await asking.ended.wait()
+            if asking.answers is not None:  # else it was cancelled
+                return asking.answers
+        asking = self._asking[question] = _Asking()
+        try:
+            asking.answers = await self._ask(question)
+        finally:
+            del self._asking[question]
+            asking.ended.set()
+        return asking.answers
+
+    async def _ask(self, question: bytes) -> list[bytes]:
         streams = [
             stream
             for number, box in enumerate(self._boxes)
@@ -97,7 +122,7 @@ class Siblings:
         ]
         answers: list[bytes] = []
         try:
-            with anyio.move_on_after(ANSWER_S):
+            with anyio.move_on_after(min(ANSWER_S, self.ask_s() / 2)):
                 async with anyio.create_task_group() as tasks:
                     for stream in streams:
                         tasks.start_soon(_hear, stream, answers)
@@ -105,6 +130,14 @@ class Siblings:
             for stream in streams:
                 stream.close()
         return answers
+
+
+class _Asking:
+    """A question that is being asked."""
+
+    def __init__(self) -> None:
+        self.ended = anyio.Event()
+        self.answers: list[bytes] | None = None
 
 
 def _asked(box: socket.socket, question: bytes) -> socket.socket | None:
@@ -123,18 +156,17 @@ def _asked(box: socket.socket, question: bytes) -> socket.socket | None:
     return ours
 
 
-def _taken(box: socket.socket) -> list[tuple[bytes, socket.socket]]:
-    """All questions that are in the mailbox, each with the stream for its answer."""
-    found: list[tuple[bytes, socket.socket]] = []
+def _taken(box: socket.socket) -> Iterator[tuple[bytes, socket.socket]]:
+    """The questions that are in the mailbox, each with the stream for its answer."""
     while True:
         try:
             question, descriptors, _, _ = socket.recv_fds(box, _QUESTION, 1)
         except OSError:  # there is nothing more, or no room for a descriptor
-            return found
+            return
         for descriptor in descriptors:
             stream = socket.socket(fileno=descriptor)
             stream.setblocking(False)
-            found.append((question, stream))
+            yield question, stream
 
 
 def _emptied(box: socket.socket) -> None:

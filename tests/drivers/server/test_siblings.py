@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from aigw_drivers.server import siblings
@@ -141,3 +142,76 @@ async def test_a_bug_in_an_answer_is_loud_and_ends_nothing(family: Family, caplo
         assert "worker 1 cannot answer b'a' of another one" in caplog.text
         assert await Siblings(family, 0).ask(b"b") == [b"yes"]
         tasks.cancel_scope.cancel()
+
+
+async def test_clients_are_served_between_two_questions(family: Family) -> None:
+    asked = [siblings._asked(family.boxes[1][1], b"before")]
+    ticks: list[int] = []
+    ticked = 0
+
+    def answer(question: bytes) -> bytes:
+        ticks.append(ticked)
+        return b""
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Siblings(family, 1).serve, answer)
+        await anyio.wait_all_tasks_blocked()
+        asked += [siblings._asked(family.boxes[1][1], b"?") for _ in range(9)]
+        with anyio.fail_after(60):
+            while len(ticks) < 9:
+                ticked += 1
+                await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+    assert ticks[-1] - ticks[0] >= 4
+    for stream in asked:
+        assert stream is not None
+        stream.close()
+
+
+async def test_who_asks_the_same_at_once_asks_once(family: Family) -> None:
+    family.alive[1] = 1
+    own = Siblings(family, 0)
+    found: list[list[bytes]] = []
+
+    async def ask() -> None:
+        found.append(await own.ask(b"?"))
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as asking:
+            async with anyio.create_task_group() as first:
+                first.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                for _ in range(20):
+                    asking.start_soon(ask)
+                await anyio.wait_all_tasks_blocked()
+                first.cancel_scope.cancel()  # another one asks in its place
+            await anyio.wait_all_tasks_blocked()
+            (_, cancelled), (_, stream) = siblings._taken(family.boxes[1][0])
+            cancelled.close()
+            await siblings._tell(stream, b"answer")
+    assert found == [[b"answer"]] * 20
+
+
+async def test_who_hangs_leaves_time_for_the_answer(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(siblings, "ANSWER_S", 1e6)
+    family.alive[1] = 1
+    own = Siblings(family, 0)
+    own.ask_s = lambda: 0.2
+    with anyio.fail_after(60):
+        assert await own.ask(b"?") == []
+
+
+async def test_who_answers_no_more_is_not_asked(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(siblings, "ANSWER_S", 1e6)
+    stream = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Siblings(family, 1).serve, partial(answering, 1))
+        await anyio.wait_all_tasks_blocked()
+        stream = siblings._asked(family.boxes[1][1], b"too late")
+        tasks.cancel_scope.cancel()
+    assert stream is not None
+    with stream, anyio.fail_after(60):
+        assert family.alive[1] == 0
+        await anyio.wait_readable(stream)
+        assert stream.recv(100) == b""
+        assert await Siblings(family, 0).ask(b"?") == []

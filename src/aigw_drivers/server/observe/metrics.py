@@ -6,6 +6,7 @@ An event costs a few additions (:mod:`.figures`). Numbers of what is open now ar
 reads, and of the other workers.
 """
 
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
@@ -30,6 +31,7 @@ from aigw_sansio import (
 )
 
 from .figures import Figures, Name, total
+from .fresh import fresh
 from .names import OTHER, Names, close_code, is_answered
 
 #: Seconds: of a head, of a first token, of a whole answer.
@@ -115,8 +117,15 @@ class ServerMetrics:
     """Give it to a driver as ``on_event``; ``then`` is called with each event afterwards. :meth:`text` is what
     ``/metrics`` says."""
 
-    def __init__(self, then: Callable[[Event], None] | None = None, figures: Figures | None = None) -> None:
-        """``figures``: where it counts; with workers they are those of all of them."""
+    def __init__(
+        self,
+        then: Callable[[Event], None] | None = None,
+        figures: Figures | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``figures``: where it counts; with workers they are those of all of them. ``clock``: seconds."""
+        self._clock = clock
+        self._made_part: tuple[float, bytes] | None = None
         self._then = then
         self._figures = Figures() if figures is None else figures
         self._names = Names()
@@ -141,8 +150,13 @@ class ServerMetrics:
         self._sources.append(numbers)
 
     def part(self) -> bytes:
-        """What :meth:`text` of another worker needs to tell of this one."""
-        return msgspec.json.encode(self._now())
+        """What :meth:`text` of another worker needs to tell of this one. It is made at most twice a second, however
+        many ask."""
+        now = self._clock()
+        if (made := fresh(self._made_part, now)) is None:
+            made = msgspec.json.encode(self._now())
+            self._made_part = now, made
+        return made
 
     def text(self, parts: Sequence[bytes] = ()) -> bytes:
         """All metrics in Prometheus' text format 0.0.4. ``parts``: of the other workers."""

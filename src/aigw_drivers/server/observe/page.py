@@ -31,6 +31,7 @@ from aigw_sansio import (
 )
 
 from .figures import Figures, Told, total
+from .fresh import fresh
 from .names import Names
 
 #: Seconds of the curve, and of what counts as recent.
@@ -50,8 +51,6 @@ _FILES: Final = {
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
 EVENTS: Final = "events"
-#: Seconds for which a state counts as one of now.
-_FRESH_S: Final = 0.5
 #: Names of figures.
 _TOTAL: Final = "page total"
 _ERROR: Final = "page error"
@@ -244,13 +243,13 @@ class OperatorPage:
     @property
     def made(self) -> bytes | None:
         """The state, if it was made less than half a second ago."""
-        return _fresh(self._made, self._clock())
+        return fresh(self._made, self._clock())
 
     def state(self, parts: Sequence[bytes] = ()) -> bytes:
         """All that the page shows, as JSON; ``parts``: of the other workers. It is made at most twice a second, however
         many look."""
         now = self._clock()
-        if (made := _fresh(self._made, now)) is None:
+        if (made := fresh(self._made, now)) is None:
             made = msgspec.json.encode(self._state(now, [_DECODER.decode(part) for part in parts]))
             self._made = now, made
         return made
@@ -258,7 +257,7 @@ class OperatorPage:
     def part(self) -> bytes:
         """What :meth:`state` of another worker needs to tell of this one."""
         now = self._clock()
-        if (made := _fresh(self._made_part, now)) is None:
+        if (made := fresh(self._made_part, now)) is None:
             made = msgspec.msgpack.encode(self._part(now))
             self._made_part = now, made
         return made
@@ -299,10 +298,6 @@ class OperatorPage:
             "exchanges": _oldest([row for part in parts for row in part.exchanges]),
             "sessions": _oldest([row for part in parts for row in part.sessions]),
         }
-
-
-def _fresh(made: tuple[float, bytes] | None, now: float) -> bytes | None:
-    return made[1] if made is not None and 0 <= now - made[0] < _FRESH_S else None
 
 
 def _curve(figures: Sequence[Told], now: int) -> list[tuple[int, int]]:

@@ -210,3 +210,18 @@ def test_the_first_names_keep_their_series() -> None:
     assert names.model("p", None, answered=True) == ""
     few = Names(providers=1)
     assert [few.provider(name) for name in ("a", "b", "a", None)] == ["a", OTHER, "a", ""]
+
+
+def test_a_part_is_made_at_most_twice_a_second() -> None:
+    now, asked = 7.0, 0
+
+    def sessions() -> dict[str, float]:
+        nonlocal asked
+        asked += 1
+        return {"sessions": asked}
+
+    metrics = ServerMetrics(clock=lambda: now)
+    metrics.watch(sessions)
+    assert len({metrics.part() for _ in range(100)}) == asked == 1
+    now += 0.5
+    assert b'"aigw_sessions_open":2' in metrics.part()
