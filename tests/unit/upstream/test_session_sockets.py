@@ -103,7 +103,7 @@ def test_few_descriptors_are_left_to_others() -> None:
 
 def test_what_waits_on_a_connection_is_counted_beside_what_is_held() -> None:
     rig = Sockets()
-    dialled = rig.sockets.dial("k", UPGRADE, Lineage("b"), rig.client, 0.0)
+    dialled = rig.sockets.dial(KEY, UPGRADE, Lineage("b"), rig.client, 0.0)
     dialled.dial(User(), 0.0)
     rig.pipes[-1].connected("http/1.1", rig.now)
     assert rig.sockets.outstanding == dialled.outstanding > 100, "the request for the upgrade"
